@@ -1,0 +1,1 @@
+"""Contract, account, events, margin, levels and alert rules: pure functions, no clock, no input, no output."""

@@ -1,0 +1,69 @@
+"""What goes out to people: one transition of a position or of a feed, and the state it leaves behind."""
+
+from __future__ import annotations
+
+import msgspec
+
+from monitor.core.alerts import Ladder, Level, Quality
+
+SEVERITIES = ("warning", "critical", "liquidation", "bankruptcy")
+"""Ascending; ``critical`` and later ones are "critical or worse"."""
+
+
+class StoredState(msgspec.Struct, frozen=True):
+    """What must survive a restart for one subject (a position id, or ``feed:<venue>``)."""
+
+    subject: str
+    raw: int = 0
+    held: int = 0
+    flapping: bool = False
+    announced: int = 0
+    episode: int = 0
+    seq: int = 0
+    data_alerted: bool = False
+
+
+class AlertEvent(msgspec.Struct, frozen=True):
+    """One alert event.
+
+    ``subject`` orders deliveries (a position id, or ``feed:<venue>``); ``position`` is the operator's alias, or
+    empty where the event is about a feed, whose ``positions`` are then listed. ``arrived`` is when the price
+    that caused it came in, on the boot clock. ``state`` is stored in the same transaction.
+    """
+
+    kind: str
+    severity: str
+    subject: str
+    venue: str
+    state: StoredState
+    seq: int
+    episode: int
+    level: Level
+    prev_level: Level
+    quality: Quality
+    reason: str
+    arrived: float
+    position: str = ""
+    account: str = ""
+    symbol: str = ""
+    side: str = ""
+    mark_price: float | None = None
+    price_source: str = ""
+    price_age_seconds: float | None = None
+    liquidation_price: float | None = None
+    bankruptcy_price: float | None = None
+    liquidation_distance_ratio: float | None = None
+    bankruptcy_distance_ratio: float | None = None
+    ladder: Ladder | None = None
+    skipped: tuple[str, ...] = ()
+    positions: tuple[str, ...] = ()
+
+    @property
+    def urgent(self) -> bool:
+        """Return whether this is critical or worse."""
+        return self.severity != "warning"
+
+    @property
+    def condition(self) -> str:
+        """Return what people are shown: ``unknown`` while the price is, otherwise the level."""
+        return self.level.word if self.quality.known else "unknown"

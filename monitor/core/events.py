@@ -1,0 +1,204 @@
+"""Facts that came in, one fact an event.
+
+A partial message that carries only a mark price yields only a :class:`MarkPrice`, so that no decoder needs
+a memory; an absent field is no event, never a zero. All numbers are float64, checked where they were
+decoded. ``event_time`` is the venue's own time in epoch seconds; when it arrived is said by the caller.
+Prices are in quote currency, ``contracts`` as the venue counts them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class _Fact(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
+    """Common base: every fact is about one symbol of one venue."""
+
+    FIELD: ClassVar[str | None] = None
+    """The price field that such a fact refreshes: mark, index, last or book."""
+
+
+class MarkPrice(_Fact, frozen=True, gc=False, tag="mark_price"):
+    """The price that liquidation follows."""
+
+    FIELD: ClassVar[str | None] = "mark"
+    venue: str
+    symbol: str
+    mark_price: float
+    event_time: float
+
+
+class IndexPrice(_Fact, frozen=True, gc=False, tag="index_price"):
+    """The venue's spot index of the underlying."""
+
+    FIELD: ClassVar[str | None] = "index"
+    venue: str
+    symbol: str
+    index_price: float
+    event_time: float
+
+
+class LastPrice(_Fact, frozen=True, gc=False, tag="last_price"):
+    """The price of the last trade."""
+
+    FIELD: ClassVar[str | None] = "last"
+    venue: str
+    symbol: str
+    last_price: float
+    event_time: float
+
+
+class BestQuote(_Fact, frozen=True, gc=False, tag="best_quote"):
+    """Best bid and ask with their sizes."""
+
+    FIELD: ClassVar[str | None] = "book"
+    venue: str
+    symbol: str
+    bid_price: float
+    bid_contracts: float
+    ask_price: float
+    ask_contracts: float
+    event_time: float
+
+
+class FundingRate(_Fact, frozen=True, gc=False, tag="funding_rate"):
+    """The running estimate of the rate charged at ``next_funding_time`` (a fraction per interval)."""
+
+    venue: str
+    symbol: str
+    funding_rate: float
+    next_funding_time: float
+    event_time: float
+
+
+class FundingTerms(_Fact, frozen=True, gc=False, tag="funding_terms"):
+    """How often a contract is charged, and between which rates (fractions per interval)."""
+
+    venue: str
+    symbol: str
+    interval_seconds: float
+    rate_cap: float | None = None
+    rate_floor: float | None = None
+
+
+class OpenInterest(_Fact, frozen=True, gc=False, tag="open_interest"):
+    """Open contracts, one side counted."""
+
+    venue: str
+    symbol: str
+    contracts: float
+    event_time: float
+
+
+class Liquidation(_Fact, frozen=True, gc=False, tag="liquidation"):
+    """One public liquidation. ``price_kind`` says what ``price`` is: ``fill`` or ``bankruptcy``."""
+
+    venue: str
+    symbol: str
+    position_side: str
+    contracts: float
+    price: float
+    price_kind: str
+    event_time: float
+    limit_price: float | None = None
+
+
+class InsuranceFund(_Fact, frozen=True, gc=False, tag="insurance_fund"):
+    """The balance of one asset in one pool, with the contracts that the pool stands behind."""
+
+    venue: str
+    pool: str
+    asset: str
+    balance: float
+    symbols: tuple[str, ...]
+    event_time: float
+
+
+class ContractTerms(_Fact, frozen=True, gc=False, tag="contract_terms"):
+    """What the venue says of a contract. ``watchable`` is false while it does not trade normally."""
+
+    venue: str
+    symbol: str
+    kind: str
+    contract_size: float
+    base: str
+    quote: str
+    settle: str
+    status: str
+    watchable: bool
+    tick_size: float | None = None
+    liquidation_fee_rate: float | None = None
+    delivery_time: float | None = None
+
+
+class ContractStatus(_Fact, frozen=True, gc=False, tag="contract_status"):
+    """A contract's status alone, as a stream announces it."""
+
+    venue: str
+    symbol: str
+    status: str
+    watchable: bool
+    event_time: float
+
+
+class TierTableChanged(_Fact, frozen=True, gc=False, tag="tier_table"):
+    """A maintenance ladder as the venue published it: rows of (floor, maintenance_rate, deduction)."""
+
+    venue: str
+    symbol: str
+    rows: tuple[tuple[float, float, float], ...]
+    event_time: float
+
+
+class VenueTime(_Fact, frozen=True, gc=False, tag="venue_time"):
+    """The venue's clock when it answered; its uncertainty is half of ``round_trip_seconds``."""
+
+    venue: str
+    event_time: float
+    round_trip_seconds: float = 0.0
+
+
+class Rejected(_Fact, frozen=True, gc=False, tag="rejected"):
+    """One row, or one value in it, that was not used, with the reason; its neighbours were."""
+
+    venue: str
+    channel: str
+    reason: str
+    symbol: str = ""
+
+
+class FeedLost(_Fact, frozen=True, gc=False, tag="feed_lost"):
+    """A connection ended. Prices age from now on; the reason is kept for those who ask why."""
+
+    venue: str
+    connection: str
+    reason: str
+
+
+class FeedConnected(_Fact, frozen=True, gc=False, tag="feed_connected"):
+    """A socket is open, which proves nothing yet."""
+
+    venue: str
+    connection: str
+
+
+Event = (
+    MarkPrice
+    | IndexPrice
+    | LastPrice
+    | BestQuote
+    | FundingRate
+    | FundingTerms
+    | OpenInterest
+    | Liquidation
+    | InsuranceFund
+    | ContractTerms
+    | ContractStatus
+    | TierTableChanged
+    | VenueTime
+    | Rejected
+    | FeedLost
+    | FeedConnected
+)

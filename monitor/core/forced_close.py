@@ -1,0 +1,46 @@
+"""What one forced close does to the insurance fund.
+
+The trader's margin is used up at the bankruptcy price B. Closed better than B, something is left over; closed
+worse, the fund pays, and what it cannot pay is laid on winning traders by auto-deleveraging (ADL).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ForcedClose(msgspec.Struct, frozen=True):
+    """The outcome of one fill, in the settlement asset: ``surplus`` > 0 is left over, < 0 is a deficit.
+
+    ``paid_by_fund`` and ``uncovered`` split the deficit; ``coverage_ratio`` is fund / deficit, None without one.
+    """
+
+    fill_price: float
+    bankruptcy_price: float
+    surplus: float
+    paid_by_fund: float
+    uncovered: float
+    coverage_ratio: float | None
+
+
+def forced_close(quantity: float, bankruptcy_price: float, fill_price: float, fund_balance: float) -> ForcedClose:
+    """Return the outcome of closing a linear position (*quantity* signed, long > 0) at *fill_price*.
+
+    ``surplus = quantity * (fill - B)``.
+
+    >>> forced_close(-1.0, 55_000.0, 54_900.0, 700.0).surplus
+    100.0
+    >>> forced_close(-1.0, 55_000.0, 56_000.0, 700.0).uncovered
+    300.0
+    """
+    surplus = quantity * (fill_price - bankruptcy_price)
+    deficit = max(0.0, -surplus)
+    paid = min(deficit, max(0.0, fund_balance))
+    return ForcedClose(
+        fill_price=fill_price,
+        bankruptcy_price=bankruptcy_price,
+        surplus=surplus,
+        paid_by_fund=paid,
+        uncovered=deficit - paid,
+        coverage_ratio=fund_balance / deficit if deficit > 0.0 else None,
+    )

@@ -1,0 +1,1 @@
+"""Facts per symbol, the trigger book, quality and alert state: ``apply``, ``tick``, views. Synchronous."""
