@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -67,11 +68,13 @@ def ladder_problem(tiers: Sequence[Tier]) -> str | None:
             return f"tier {number}: maintenance_rate must lie between 0 and 1 (0.005 is half a percent), not {tier.maintenance_rate:g}"
         if tier.deduction < 0.0:
             return f"tier {number}: deduction must not be negative, not {tier.deduction:g}"
-    for number, (below, above) in enumerate(zip(tiers, tiers[1:], strict=False), 2):
+    for number, (below, above) in enumerate(pairwise(tiers), 2):
         if above.floor <= below.floor:
             return f"tier {number}: floors must rise, but {above.floor:g} follows {below.floor:g}"
         if above.maintenance_rate < below.maintenance_rate:
-            return f"tier {number}: rates must not fall, but {above.maintenance_rate:g} follows {below.maintenance_rate:g}"
+            return (
+                f"tier {number}: rates must not fall, but {above.maintenance_rate:g} follows {below.maintenance_rate:g}"
+            )
     return None
 
 

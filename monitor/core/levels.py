@@ -185,9 +185,7 @@ def bankruptcy_price(collateral: float, legs: Sequence[Leg]) -> float | None:
     return price if price > 0.0 and math.isfinite(price) else None
 
 
-def position_levels(
-    account: Account, position: Position, terms: Mapping[str, Terms], rule: LiquidationRule
-) -> Levels:
+def position_levels(account: Account, position: Position, terms: Mapping[str, Terms], rule: LiquidationRule) -> Levels:
     """Return liquidation price, bankruptcy price and the whole sum behind them for one position of *account*.
 
     *terms* has an entry for every symbol of the account as far as known. Nothing that is unknown is replaced
@@ -206,21 +204,9 @@ def position_levels(
         [p for p in account.cross_positions() if p.symbol == position.symbol and p.quantity] if cross else [position]
     )
     others = [p for p in account.cross_positions() if p.symbol != position.symbol and p.quantity] if cross else []
-    others_profit = others_maintenance = 0.0
-    others_marked = others_tabled = True
-    for other in others:
-        its = terms.get(other.symbol, Terms())
-        if its.mark_price is None:
-            missing.append(f"mark_price of {other.symbol}")
-            others_marked = others_tabled = False
-            continue
-        others_profit += other.profit_at(its.mark_price)
-        if its.table is None:
-            missing.append(f"tiers of {other.symbol}")
-            others_tabled = False
-            continue
-        size = abs(other.quantity) * its.mark_price
-        others_maintenance += maintenance_margin(size, its.table.tier_at(size), its.closing_fee_rate)
+    others_profit, others_maintenance = _others(others, terms, missing)
+    others_marked = not any(item.startswith("mark_price") for item in missing)
+    others_tabled = not missing
     if others:
         notes.append("the marks of the account's other cross positions are held where they are")
 
@@ -296,6 +282,23 @@ def position_levels(
         profit=profit,
         approximations=tuple(notes),
     )
+
+
+def _others(others: Sequence[Position], terms: Mapping[str, Terms], missing: list[str]) -> tuple[float, float]:
+    """Return profit and requirement of the *others* at their present marks, noting what is *missing*."""
+    profit = requirement = 0.0
+    for other in others:
+        its = terms.get(other.symbol, Terms())
+        if its.mark_price is None:
+            missing.append(f"mark_price of {other.symbol}")
+            continue
+        profit += other.profit_at(its.mark_price)
+        if its.table is None:
+            missing.append(f"tiers of {other.symbol}")
+            continue
+        size = abs(other.quantity) * its.mark_price
+        requirement += maintenance_margin(size, its.table.tier_at(size), its.closing_fee_rate)
+    return profit, requirement
 
 
 def _collateral(

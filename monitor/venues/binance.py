@@ -1,0 +1,424 @@
+"""Binance USD-M futures: public streams and REST, linear contracts.
+
+Streams (this file): mark, index and funding from ``markPrice@1s`` (one by one, or ``!markPrice@arr@1s`` for many symbols),
+last price from ``ticker``, best quotes from ``bookTicker``, liquidations from ``forceOrder``, contract news from
+``!contractInfo``. REST: ``binance_rest.py``. Maintenance brackets need a signed call: they come from the operator's file or from the dated table beside this file.
+
+Traps, each with a payload in ``tests/venues/binance/``:
+
+- A stream requested on the wrong path (``/public`` is the book, ``/market`` the rest) is acknowledged and then
+  silent for ever; so is an unknown symbol, an upper-case name or ``@250ms``. Only data prove a subscription.
+- All-market streams mix USD-M and COIN-M rows: ``st`` 2 is COIN-M, whose quantities are contracts of 100 USD.
+- ``!markPrice@arr`` comes in several frames a tick; a symbol missing from one frame is not gone.
+- Empty strings (``r`` and ``T: 0`` of dated contracts) are absent values, neither errors nor zeros.
+- ``forceOrder``: ``S`` is the side of the order (SELL closes a long), ``p`` its limit, ``ap`` the fill; it is a
+  sample of at most one a symbol and second, and silent while nothing is liquidated.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from monitor.core import events as ev
+from monitor.core.contract import LiquidationRule, TierTable, build_deductions
+from monitor.core.events import Event
+from monitor.errors import WireError
+from monitor.numbers import LIMIT
+from monitor.venues.base import Connection, Limits, Stream, Venue
+from monitor.venues.binance_rest import NAME, polls
+
+RULE = LiquidationRule(
+    name="Binance USD-M",
+    source="Binance support: How to Calculate Liquidation Price of USD-M Futures; Liquidation Protocols (360033525271)",
+    date="2026-11-22",
+    maintenance="mark",
+    tier_by="notional",
+    closing_fee="none",
+    approximations=("the venue's own figure may also contain open fees and unsettled funding",),
+)
+
+ARRAY_FROM = 30
+"""From this many symbols on one all-market stream costs less than one frame a symbol and second."""
+
+STREAMS_PER_CONNECTION = 200
+"""Documented are 1,024, but the 1,025th name closes the whole connection; client libraries stay at 200."""
+
+# --- wire: only the fields that are needed; None is absent -------------------------------------------------
+
+
+class _Row(msgspec.Struct, gc=False, tag_field="e"):
+    pass
+
+
+class _Mark(_Row, gc=False, tag="markPriceUpdate"):
+    s: str
+    E: int
+    p: float | None = None
+    i: float | None = None
+    r: str | None = None
+    T: int | None = None
+    st: int | None = None
+
+
+class _Ticker(_Row, gc=False, tag="24hrTicker"):
+    s: str
+    E: int
+    c: float | None = None
+    ps: str | None = None
+    st: int | None = None
+
+
+class _MiniTicker(_Row, gc=False, tag="24hrMiniTicker"):
+    s: str
+    E: int
+    c: float | None = None
+    ps: str | None = None
+    st: int | None = None
+
+
+class _Trade(_Row, gc=False, tag="aggTrade"):
+    s: str
+    E: int
+    p: float | None = None
+    st: int | None = None
+
+
+class _Book(_Row, gc=False, tag="bookTicker"):
+    s: str
+    E: int
+    b: float | None = None
+    B: float | None = None
+    a: float | None = None
+    A: float | None = None
+    ps: str | None = None
+    st: int | None = None
+
+
+class _Order(msgspec.Struct, gc=False):
+    s: str
+    S: str
+    p: float | None = None
+    ap: float | None = None
+    z: float | None = None
+    ps: str | None = None
+    T: int | None = None
+
+
+class _Force(_Row, gc=False, tag="forceOrder"):
+    E: int
+    o: _Order
+    st: int | None = None
+
+
+class _Bracket(msgspec.Struct, gc=False):
+    bnf: float
+    mmr: float
+    cf: float
+
+
+class _ContractInfo(_Row, gc=False, tag="contractInfo"):
+    s: str
+    E: int
+    cs: str
+    bks: list[_Bracket] | None = None
+    st: int | None = None
+
+
+_AnyRow = _Mark | _Ticker | _MiniTicker | _Trade | _Book | _Force | _ContractInfo
+_KINDS: dict[str, type[_Row]] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in (_Mark, _Ticker, _MiniTicker, _Trade, _Book, _Force, _ContractInfo)
+}
+
+
+class _Wrapped(msgspec.Struct, gc=False):
+    data: _AnyRow | list[_AnyRow]
+
+
+_wrapped = msgspec.json.Decoder(_Wrapped, strict=False).decode
+
+_COIN_M = re.compile(r"(?!(?:BTC|ETH)BUSD_)[A-Z0-9]{1,20}USD_(?:PERP|\d{6})", re.ASCII)
+
+
+def _foreign(symbol: str, product: int | None) -> bool:
+    """Return whether a row is COIN-M's: by ``st``, or in frames from before June 2026 by the symbol."""
+    return product == 2 if product is not None else _COIN_M.fullmatch(symbol) is not None
+
+
+def _seconds(milliseconds: int) -> float:
+    """Return epoch seconds; raises ``WireError`` for anything that is not milliseconds of this age."""
+    if not 1_000_000_000_000 <= milliseconds < 10_000_000_000_000:
+        raise WireError(f"{milliseconds} is not a time in ms", reason="bad_time")
+    return milliseconds / 1000.0
+
+
+def _price(value: float | None, channel: str, symbol: str, out: list[Event]) -> float | None:
+    """Return a valid price; what is missing or no price is rejected aloud and gives None."""
+    if value is not None and 0.0 < value < LIMIT:
+        return value
+    out.append(ev.Rejected(NAME, channel, "no_price" if value is None else "bad_price", symbol))
+    return None
+
+
+# --- rows to events ----------------------------------------------------------------------------------------
+
+
+def _on_mark(row: _Mark, out: list[Event]) -> None:
+    symbol, time = row.s, _seconds(row.E)
+    if _foreign(symbol, row.st):
+        return
+    if (mark := _price(row.p, "mark_price", symbol, out)) is not None:
+        out.append(ev.MarkPrice(NAME, symbol, mark, time))
+    if row.i is not None and (index := _price(row.i, "index_price", symbol, out)) is not None:
+        out.append(ev.IndexPrice(NAME, symbol, index, time))
+    if row.r and row.T:
+        _funding(symbol, row.r, row.T, time, out)
+
+
+def _funding(symbol: str, rate: str, next_time: int, time: float, out: list[Event]) -> None:
+    try:
+        value = msgspec.convert(rate, float, strict=False)
+    except msgspec.ValidationError:
+        value = math.nan
+    if -1.0 < value < 1.0:
+        out.append(ev.FundingRate(NAME, symbol, value, _seconds(next_time), time))
+    else:
+        out.append(ev.Rejected(NAME, "funding_rate", "bad_rate", symbol))
+
+
+def _on_ticker(row: _Ticker | _MiniTicker, out: list[Event]) -> None:
+    time = _seconds(row.E)
+    if not _foreign(row.s, row.st) and (last := _price(row.c, "last_price", row.s, out)) is not None:
+        out.append(ev.LastPrice(NAME, row.s, last, time))
+
+
+def _on_trade(row: _Trade, out: list[Event]) -> None:
+    time = _seconds(row.E)
+    if not _foreign(row.s, row.st) and (last := _price(row.p, "last_price", row.s, out)) is not None:
+        out.append(ev.LastPrice(NAME, row.s, last, time))
+
+
+def _on_book(row: _Book, out: list[Event]) -> None:
+    time = _seconds(row.E)
+    if _foreign(row.s, row.st):
+        return
+    bid, ask = _price(row.b, "best_quote", row.s, out), _price(row.a, "best_quote", row.s, out)
+    sizes = (row.B, row.A)
+    if bid is None or ask is None or not all(s is not None and 0.0 <= s < LIMIT for s in sizes):
+        return
+    out.append(ev.BestQuote(NAME, row.s, bid, sizes[0] or 0.0, ask, sizes[1] or 0.0, time))
+
+
+def _on_force(row: _Force, out: list[Event]) -> None:
+    order, time = row.o, _seconds(row.E)
+    if _foreign(order.s, row.st) or (row.st is None and order.ps is not None):
+        return
+    side = {"SELL": "long", "BUY": "short"}.get(order.S)
+    if side is None:
+        out.append(ev.Rejected(NAME, "liquidation", "bad_side", order.s))
+    elif order.z is None or not 0.0 <= order.z < LIMIT:
+        out.append(ev.Rejected(NAME, "liquidation", "bad_quantity", order.s))
+    elif order.z > 0.0 and (fill := _price(order.ap, "liquidation", order.s, out)) is not None:
+        limit = None if order.p is None else _price(order.p, "liquidation", order.s, out)
+        done = time if order.T is None else _seconds(order.T)
+        out.append(ev.Liquidation(NAME, order.s, side, order.z, fill, "fill", done, limit))
+
+
+def _on_contract(row: _ContractInfo, out: list[Event]) -> None:
+    time = _seconds(row.E)
+    if _foreign(row.s, row.st):
+        return
+    out.append(ev.ContractStatus(NAME, row.s, row.cs, row.cs == "TRADING", time))
+    if row.bks:
+        rows = tuple((b.bnf, b.mmr, b.cf) for b in row.bks)
+        out.append(ev.TierTableChanged(NAME, row.s, rows, time))
+
+
+_BUILD: dict[type, Callable[[Any, list[Event]], None]] = {
+    _Mark: _on_mark,
+    _Ticker: _on_ticker,
+    _MiniTicker: _on_ticker,
+    _Trade: _on_trade,
+    _Book: _on_book,
+    _Force: _on_force,
+    _ContractInfo: _on_contract,
+}
+
+
+def decode(frame: bytes, _received_time: float = 0.0) -> list[Event]:
+    """Return the events of one websocket frame, combined (``{"stream", "data"}``) or raw.
+
+    Acknowledgements and unknown events give ``[]``. A bad value costs itself alone and comes out as
+    ``Rejected``; a frame that cannot be read at all raises ``WireError``.
+    """
+    try:
+        data = _wrapped(frame).data
+        out: list[Event] = []
+        if type(data) is _Mark and data.st == 1:
+            # the commonest frame, without a call a fact; whatever is not plain falls through to _on_mark
+            mark, index, rate, milliseconds = data.p, data.i, data.r, data.E
+            if mark and index and rate and 0.0 < mark < LIMIT and 0.0 < index < LIMIT:
+                symbol, time = data.s, milliseconds * 0.001
+                if 1e9 <= time < 1e10:
+                    out = [ev.MarkPrice(NAME, symbol, mark, time), ev.IndexPrice(NAME, symbol, index, time)]
+                    if data.T:
+                        _funding(symbol, rate, data.T, time, out)
+                    return out
+        if type(data) is list:
+            for row in data:
+                _BUILD[type(row)](row, out)
+        else:
+            _BUILD[type(data)](data, out)
+    except (msgspec.MsgspecError, WireError, RecursionError, UnicodeDecodeError):
+        return _decode_slowly(frame)
+    return out
+
+
+def _decode_slowly(frame: bytes) -> list[Event]:
+    """Decode what the quick way refused: raw frames, control messages, unknown events, rows with a bad value."""
+    try:
+        message = msgspec.json.decode(frame)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError(f"not JSON: {error}", reason="not_json") from None
+    payload = message.get("data", message) if isinstance(message, dict) and "stream" in message else message
+    out: list[Event] = []
+    if isinstance(payload, list):
+        for row in payload:
+            try:
+                _salvage(row, out)
+            except WireError as error:
+                out.append(ev.Rejected(NAME, "array", error.reason))
+    else:
+        _salvage(payload, out)
+    return out
+
+
+def _salvage(row: object, out: list[Event]) -> None:
+    """Build what can be built of one row; every value that does not fit its type is rejected by itself."""
+    if not isinstance(row, dict):
+        raise WireError("a row must be an object", reason="not_an_object")
+    if "e" not in row:
+        error = row.get("error", row)
+        if isinstance(error, dict) and "code" in error:
+            out.append(ev.Rejected(NAME, "control", "venue_error"))
+        return
+    kind = _KINDS.get(row["e"]) if isinstance(row["e"], str) else None
+    if kind is None:
+        return
+    symbol = row.get("s", "")
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    clean: dict[str, Any] = {"e": row["e"]}
+    for name, value in row.items():
+        if name not in fields:
+            continue
+        try:
+            clean[name] = msgspec.to_builtins(msgspec.convert(value, fields[name].type, strict=False))
+        except (msgspec.ValidationError, RecursionError):
+            if fields[name].required:
+                raise WireError(f"field {name} has no usable value", reason=f"bad_{name}") from None
+            out.append(
+                ev.Rejected(NAME, kind.__name__[1:].lower(), "bad_value", symbol if isinstance(symbol, str) else "")
+            )
+    try:
+        _BUILD[kind](msgspec.convert(clean, kind, strict=False), out)
+    except msgspec.ValidationError as error:
+        raise WireError(str(error), reason="missing_field") from None
+
+
+# --- subscriptions -----------------------------------------------------------------------------------------
+
+
+def connections(symbols: Sequence[str], base: str) -> list[Connection]:
+    """Return the websockets for *symbols*. Marks have one of their own, so that a quiet ticker never cuts them."""
+    many = len(symbols) >= ARRAY_FROM
+    every = tuple(symbols)
+    lower = [(symbol, _lower(symbol)) for symbol in symbols]
+    mark = (
+        [Stream("!markPrice@arr@1s", every, "mark", 1.0), Stream("!forceOrder@arr", every, None, 0.0)]
+        if many
+        else [Stream(f"{name}@markPrice@1s", (symbol,), "mark", 1.0) for symbol, name in lower]
+        + [Stream(f"{name}@forceOrder", (symbol,), None, 0.0) for symbol, name in lower]
+    )
+    mark.append(Stream("!contractInfo", (), None, 0.0))
+    last = [Stream(f"{name}@ticker", (symbol,), "last", 20.0) for symbol, name in lower]
+    book = (
+        [Stream("!bookTicker", every, "book", 60.0)]
+        if many
+        else [Stream(f"{name}@bookTicker", (symbol,), "book", 60.0) for symbol, name in lower]
+    )
+    found: list[Connection] = []
+    for label, path, streams in (("mark", "market", mark), ("last", "market", last), ("book", "public", book)):
+        for start in range(0, len(streams), STREAMS_PER_CONNECTION):
+            part = tuple(streams[start : start + STREAMS_PER_CONNECTION])
+            name = label if start == 0 else f"{label}-{start // STREAMS_PER_CONNECTION + 1}"
+            found.append(Connection(name, f"{base.rstrip('/')}/{path}/stream", part))
+    return found
+
+
+def _lower(symbol: str) -> str:
+    """Lower ASCII letters only: some symbols are not ASCII and must stay as they are."""
+    return "".join(c.lower() if c.isascii() else c for c in symbol)
+
+
+def _control(method: str, streams: Sequence[Stream], first_id: int) -> list[str]:
+    names = [stream.name for stream in streams]
+    return [
+        json.dumps(
+            {"method": method, "params": names[i : i + STREAMS_PER_CONNECTION], "id": first_id + i}, ensure_ascii=False
+        )
+        for i in range(0, len(names), STREAMS_PER_CONNECTION)
+    ]
+
+
+def subscribe(streams: Sequence[Stream], first_id: int) -> list[str]:
+    """Return the text frames that ask for *streams*."""
+    return _control("SUBSCRIBE", streams, first_id)
+
+
+def unsubscribe(streams: Sequence[Stream], first_id: int) -> list[str]:
+    """Return the text frames that end *streams*."""
+    return _control("UNSUBSCRIBE", streams, first_id)
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
+    text = resources.files("monitor.venues").joinpath("binance_tiers.json").read_bytes()
+    found: dict[str, Any] = msgspec.json.decode(text)
+    return found
+
+
+def shipped_tiers(symbol: str) -> TierTable | None:
+    """Return the ladder of *symbol* from the dated table that ships with the package; deductions are built."""
+    rows = _table()["tiers"].get(symbol)
+    if rows is None:
+        return None
+    return TierTable(build_deductions(rows[1:]), "table shipped with perp-monitor", _table()["date"], float(rows[0]))
+
+
+VENUE = Venue(
+    name=NAME,
+    rule=RULE,
+    stream_url="wss://fstream.binance.com",
+    rest_url="https://fapi.binance.com",
+    limits=Limits(
+        weight_per_minute=2400,
+        weight_header="X-MBX-USED-WEIGHT-1M",
+        control_messages_per_second=10,
+        lifetime_seconds=86_400.0,
+    ),
+    expected_intervals={"mark": 1.0, "index": 1.0, "last": 2.0, "book": 5.0},
+    decode=decode,
+    connections=connections,
+    subscribe=subscribe,
+    unsubscribe=unsubscribe,
+    polls=polls,
+    shipped_tiers=shipped_tiers,
+)
