@@ -12,6 +12,9 @@ from enum import IntEnum
 
 import msgspec
 
+BAND_MARGIN = 1e-9
+"""Relative room for rounding between a line and the end of the quiet band before it."""
+
 
 class Level(IntEnum):
     """How near liquidation is."""
@@ -72,21 +75,32 @@ class Ladder(msgspec.Struct, frozen=True):
 
 
 class Lines(msgspec.Struct, frozen=True, gc=False):
-    """Where a position's levels lie: the two prices, and which way danger is (+1 up, -1 down)."""
+    """Where a position's levels lie: the two prices, and which way danger is (+1 up, -1 down).
+
+    ``bankruptcy_danger`` is the way to the bankruptcy price; 0 stands for the same way as ``danger``. A price of 0
+    with danger upwards is one that every mark price is past.
+    """
 
     danger: int
     liquidation_price: float | None
     bankruptcy_price: float | None
+    bankruptcy_danger: int = 0
 
     def distance(self, price: float) -> float:
         """Return the distance ratio to liquidation at *price*; infinity when nothing liquidates."""
         if self.liquidation_price is None:
             return math.inf
-        return self.danger * (self.liquidation_price - price) / price
+        return self.danger * (self.liquidation_price - price) / price + 0.0  # no -0.0 for people
+
+    def bankruptcy_distance(self, price: float) -> float:
+        """Return the distance ratio to bankruptcy at *price*; infinity when there is no such price."""
+        if self.bankruptcy_price is None:
+            return math.inf
+        return (self.bankruptcy_danger or self.danger) * (self.bankruptcy_price - price) / price + 0.0
 
     def past_bankruptcy(self, price: float) -> bool:
         """Return whether *price* is at or beyond the bankruptcy price."""
-        return self.bankruptcy_price is not None and self.danger * (price - self.bankruptcy_price) >= 0.0
+        return self.bankruptcy_distance(price) <= 0.0
 
     def level_at(self, price: float, ladder: Ladder) -> Level:
         """Return the level that *price* alone says; at a line counts as crossed."""
@@ -132,7 +146,8 @@ class AlertState(msgspec.Struct):
 
     ``raw`` is the level by the rules alone, ``held`` the floor that flapping puts under it; what people see is
     ``level``. ``clear_since[k]`` is since when the position has been clear of level k. ``announced`` is the
-    highest level said in this episode. ``changes`` are the times of raw changes inside the flapping window.
+    highest level said in this episode. ``changes`` are the raw changes inside the flapping window: when, and the
+    higher one of the two levels.
     """
 
     raw: Level = Level.OK
@@ -146,7 +161,7 @@ class AlertState(msgspec.Struct):
     episode: int = 0
     seq: int = 0
     clear_since: list[float | None] = msgspec.field(default_factory=lambda: [None] * 5)
-    changes: list[float] = msgspec.field(default_factory=list)
+    changes: list[tuple[float, Level]] = msgspec.field(default_factory=list)
 
     @property
     def level(self) -> Level:
@@ -181,11 +196,17 @@ def step(state: AlertState, price: float, lines: Lines, ladder: Ladder, now: flo
             state.clear_since[level] = None
         elif state.clear_since[level] is None:
             state.clear_since[level] = now
-    return expire(state, ladder, now, before)
+    return expire(state, ladder, now, before, live=live)
 
 
-def expire(state: AlertState, ladder: Ladder, now: float, before: Level | None = None) -> list[Change]:
-    """Let time pass: lower what has been clear long enough, end a flapping that has calmed down."""
+def expire(
+    state: AlertState, ladder: Ladder, now: float, before: Level | None = None, *, live: bool = True
+) -> list[Change]:
+    """Let time pass: lower what has been clear long enough, end a flapping that has calmed down.
+
+    The price must still be *live*, or nothing is lowered: :func:`interrupt` sees to the clearing, *live* to the
+    end of a flapping. *before* is the level shown until now, where the caller has already moved it.
+    """
     if before is None:
         before = state.level
     landed = state.raw
@@ -199,7 +220,7 @@ def expire(state: AlertState, ladder: Ladder, now: float, before: Level | None =
         for level in Level:
             if level > landed:
                 state.clear_since[level] = None
-    return _announce(state, ladder, now, before)
+    return _announce(state, ladder, now, before, live=live)
 
 
 def interrupt(state: AlertState) -> None:
@@ -215,15 +236,16 @@ def next_deadline(state: AlertState, ladder: Ladder) -> float:
         deadline = since + ladder.hold_seconds(state.raw)
     if state.flapping and state.changes:
         index = max(0, len(state.changes) - ladder.flap_calm_changes - 1)
-        deadline = min(deadline, state.changes[index] + ladder.flap_window_seconds)
+        deadline = min(deadline, state.changes[index][0] + ladder.flap_window_seconds)
     return deadline
 
 
 def quiet_band(state: AlertState, price: float, lines: Lines, ladder: Ladder) -> tuple[float, float]:
     """Return the open interval of prices around *price* in which :func:`step` changes nothing but by time.
 
-    The ends lie one float64 step nearer to the price than the lines they stand for, so that rounding can only
-    cause one evaluation too many, never one too few.
+    The ends lie a billionth nearer to the price than the lines they stand for, so that rounding can only cause one
+    evaluation too many, never one too few. A band is void once time, :func:`interrupt`, other lines or a change of
+    *live* have touched the state: the next price must then be evaluated.
     """
     low, high = 0.0, math.inf
     for level in Level:
@@ -232,32 +254,30 @@ def quiet_band(state: AlertState, price: float, lines: Lines, ladder: Ladder) ->
         line = lines.clear_price(level, ladder) if level <= state.raw else lines.raise_price(level, ladder)
         if line is None:
             continue
-        inner = math.nextafter(math.nextafter(line, price), price)
         if line <= price:
-            low = max(low, min(inner, price))
+            low = max(low, min(line * (1.0 + BAND_MARGIN), price))
         if line >= price:
-            high = min(high, max(inner, price))
+            high = min(high, max(line * (1.0 - BAND_MARGIN), price))
     return low, high
 
 
 def _move(state: AlertState, level: Level, now: float) -> None:
+    state.changes.append((now, max(level, state.raw)))
     state.raw = level
-    state.changes.append(now)
 
 
-def _announce(state: AlertState, ladder: Ladder, now: float, before: Level) -> list[Change]:
+def _announce(state: AlertState, ladder: Ladder, now: float, before: Level, *, live: bool) -> list[Change]:
     out: list[Change] = []
-    if state.changes:
-        start = now - ladder.flap_window_seconds
-        if state.changes[0] <= start:
-            state.changes = [t for t in state.changes if t > start]
+    start = now - ladder.flap_window_seconds
+    if state.changes and state.changes[0][0] <= start:
+        state.changes = [change for change in state.changes if change[0] > start]
     if not state.flapping and len(state.changes) > ladder.flap_changes:
         state.flapping = True
-        state.held = max(before, state.raw)
+        state.held = max(level for _, level in state.changes)
         out.append(Change("position.flapping", state.held, before, reason="flapping"))
     elif state.flapping:
         state.held = max(state.held, state.raw)
-        if len(state.changes) <= ladder.flap_calm_changes:
+        if live and len(state.changes) <= ladder.flap_calm_changes:
             state.flapping, state.held = False, Level.OK
     level = state.level
     if level == before:
@@ -270,7 +290,8 @@ def _announce(state: AlertState, ladder: Ladder, now: float, before: Level) -> l
         out.append(Change("position.resolved", level, before, reason="recovered"))
     elif level > before:
         passed = tuple(Level(k).word for k in range(before + 1, level))
-        if not (state.flapping and level <= state.announced):
+        held_from_before = level > state.raw  # the flapping just announced says so itself
+        if not held_from_before and not (state.flapping and level <= state.announced):
             out.append(Change(f"position.{level.word}", level, before, skipped=passed))
         state.announced = max(state.announced, level)
     else:

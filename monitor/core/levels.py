@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from monitor.core.account import Account, Position
+from monitor.core.alerts import Lines
 from monitor.core.contract import LiquidationRule, Tier, TierTable
 
 OK = "ok"
@@ -30,7 +31,10 @@ UNAVAILABLE = "unavailable"
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """What the sum of one symbol needs beside the position: present mark, ladder, closing fee."""
+    """What the sum of one symbol needs beside the position: present mark, ladder, closing fee.
+
+    The fee counts only where the venue's rule adds one to the requirement.
+    """
 
     mark_price: float | None = None
     table: TierTable | None = None
@@ -43,8 +47,9 @@ class Levels(msgspec.Struct, frozen=True):
 
     ``status`` is ``ok``, ``none`` (no positive price liquidates it), ``already_liquidatable`` (then
     ``liquidation_price`` is the recovery price) or ``unavailable`` (something is unknown: ``missing`` says what).
-    ``danger`` is +1 where a rising mark endangers the position and -1 where a falling one does. ``tier`` is the
-    one at the liquidation price (at the mark when there is none), ``tier_notional`` the notional that chose it.
+    ``danger`` is +1 where a rising mark leads to liquidation and -1 where a falling one does; ``bankruptcy_danger``
+    likewise, and 0 without a price. The two differ for a nearly balanced hedge pair, whose requirement grows faster
+    with the price than its net profit. ``tier`` is the one at the liquidation price (at the mark when there is none), ``tier_notional`` the notional that chose it.
     Distances are ratios of the mark, positive while safe. ``collateral`` is K of the module's formula, with
     ``others_profit`` and ``others_maintenance`` of the positions beside it.
     """
@@ -53,6 +58,7 @@ class Levels(msgspec.Struct, frozen=True):
     liquidation_price: float | None = None
     bankruptcy_price: float | None = None
     danger: int = 0
+    bankruptcy_danger: int = 0
     tier: Tier | None = None
     tier_notional: float | None = None
     notional: float | None = None
@@ -67,6 +73,20 @@ class Levels(msgspec.Struct, frozen=True):
     profit: float | None = None
     missing: tuple[str, ...] = ()
     approximations: tuple[str, ...] = ()
+
+    def lines(self) -> Lines:
+        """Return where the alert levels lie.
+
+        Where no price brings a position back (the rest of its account is already lost), its lines lie at 0 with
+        danger upwards: every price is past them, and the position is never taken for ``ok``.
+        """
+        liquidation, danger = self.liquidation_price, self.danger
+        bankruptcy, bankruptcy_danger = self.bankruptcy_price, self.bankruptcy_danger
+        if liquidation is None and self.status == ALREADY_LIQUIDATABLE:
+            liquidation, danger = 0.0, 1
+        if bankruptcy is None and self.equity is not None and self.equity <= 0.0:
+            bankruptcy, bankruptcy_danger = 0.0, 1
+        return Lines(danger, liquidation, bankruptcy, bankruptcy_danger)
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False):
@@ -137,16 +157,23 @@ def first_crossing(mark: float, collateral: float, legs: Sequence[Leg], *, up: b
     for edge in [*edges, math.inf if up else 0.0]:
         inside = start * 2.0 + 1.0 if math.isinf(edge) else (start + edge) / 2.0
         intercept, slope = _line(collateral, legs, inside)
-        at_start = intercept + slope * start
-        if (at_start <= 0.0) == falling and start != mark:
+        jumps = start != mark or _tiers_differ(legs, mark, inside)
+        if jumps and (intercept + slope * start <= 0.0) == falling:
             return start
-        if slope != 0.0:
+        if slope != 0.0 and (slope < 0.0) == (up == falling):  # the surplus moves towards zero on this stretch
             root = -intercept / slope
-            between = start < root <= edge if up else edge <= root < start
-            if between and (slope < 0.0) == (up == falling):
+            if not (root > start if up else root < start):
+                return start  # rounding: the root lies on the boundary itself, or the mark is exactly at it
+            if root <= edge if up else root >= edge:
                 return root if root > 0.0 else None
         start = edge
     return None
+
+
+def _tiers_differ(legs: Sequence[Leg], price: float, other: float) -> bool:
+    return any(
+        _tier(leg.tiers, abs(leg.quantity) * price) is not _tier(leg.tiers, abs(leg.quantity) * other) for leg in legs
+    )
 
 
 def liquidation_price(mark: float, collateral: float, legs: Sequence[Leg]) -> tuple[float | None, int]:
@@ -204,8 +231,8 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
         [p for p in account.cross_positions() if p.symbol == position.symbol and p.quantity] if cross else [position]
     )
     others = [p for p in account.cross_positions() if p.symbol != position.symbol and p.quantity] if cross else []
-    others_profit, others_maintenance = _others(others, terms, missing)
-    others_marked = not any(item.startswith("mark_price") for item in missing)
+    others_profit, others_maintenance = _others(others, terms, rule, missing)
+    others_marked = not any(item.startswith(("mark_price", "a rule")) for item in missing)
     others_tabled = not missing
     if others:
         notes.append("the marks of the account's other cross positions are held where they are")
@@ -221,14 +248,20 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
         notes.append(f"tiers: {table.source}" + (f" of {table.date}" if table.date else ""))
 
     ladder = table.tiers if table is not None else (Tier(0.0, 0.0),)
-    legs = [Leg(p.quantity, p.entry_price, ladder, own.closing_fee_rate) for p in siblings]
+    fee = closing_fee(own, rule)
+    if own.closing_fee_rate and not fee:
+        notes.append(f"closing_fee_rate is not used: {rule.name} adds no fee to the requirement")
+    legs = [Leg(p.quantity, p.entry_price, ladder, fee) for p in siblings]
     bankruptcy = None
     if collateral is not None and others_marked:
         bankruptcy = bankruptcy_price(collateral + others_profit, legs)
+    net = sum(p.quantity for p in siblings)
+    bankruptcy_danger = 0 if bankruptcy is None else -1 if net > 0.0 else 1
     if mark is None or collateral is None or not others_marked:
         return Levels(
             status=UNAVAILABLE,
             bankruptcy_price=bankruptcy,
+            bankruptcy_danger=bankruptcy_danger,
             collateral=collateral,
             missing=tuple(missing),
             approximations=tuple(notes),
@@ -237,12 +270,12 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
     profit = sum(p.profit_at(mark) for p in siblings)
     equity = collateral + others_profit + profit
     notional = abs(position.quantity) * mark
-    net = sum(p.quantity for p in siblings)
-    bankruptcy_distance = _distance(mark, bankruptcy, (-1 if net > 0 else 1) if bankruptcy is not None else 0)
+    bankruptcy_distance = _distance(mark, bankruptcy, bankruptcy_danger)
     if table is None or not others_tabled:
         return Levels(
             status=UNAVAILABLE,
             bankruptcy_price=bankruptcy,
+            bankruptcy_danger=bankruptcy_danger,
             notional=notional,
             equity=equity,
             bankruptcy_distance_ratio=bankruptcy_distance,
@@ -259,7 +292,8 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
     requirement = others_maintenance + sum(
         maintenance_margin(size := abs(leg.quantity) * mark, _tier(leg.tiers, size), leg.fee) for leg in legs
     )
-    status = ALREADY_LIQUIDATABLE if equity <= requirement else NONE if price is None else OK
+    liquidatable = surplus(mark, free, legs) <= 0.0  # not equity <= requirement: rounding must not part the two
+    status = ALREADY_LIQUIDATABLE if liquidatable else NONE if price is None else OK
     at = abs(position.quantity) * (mark if price is None else price)
     if table.cap is not None and at > table.cap:
         notes.append(f"notional {at:.0f} lies above the ladder's published maximum {table.cap:.0f}: last tier used")
@@ -268,6 +302,7 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
         liquidation_price=price,
         bankruptcy_price=bankruptcy,
         danger=danger,
+        bankruptcy_danger=bankruptcy_danger,
         tier=table.tier_at(at),
         tier_notional=at,
         notional=notional,
@@ -284,11 +319,21 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
     )
 
 
-def _others(others: Sequence[Position], terms: Mapping[str, Terms], missing: list[str]) -> tuple[float, float]:
+def closing_fee(terms: Terms, rule: LiquidationRule) -> float:
+    """Return the fee rate on the mark notional that *rule* adds to the requirement."""
+    return terms.closing_fee_rate if rule.closing_fee == "mark_notional" else 0.0
+
+
+def _others(
+    others: Sequence[Position], terms: Mapping[str, Terms], rule: LiquidationRule, missing: list[str]
+) -> tuple[float, float]:
     """Return profit and requirement of the *others* at their present marks, noting what is *missing*."""
     profit = requirement = 0.0
     for other in others:
         its = terms.get(other.symbol, Terms())
+        if its.kind != "linear":
+            missing.append(f"a rule for {its.kind} contracts ({other.symbol})")
+            continue
         if its.mark_price is None:
             missing.append(f"mark_price of {other.symbol}")
             continue
@@ -297,7 +342,7 @@ def _others(others: Sequence[Position], terms: Mapping[str, Terms], missing: lis
             missing.append(f"tiers of {other.symbol}")
             continue
         size = abs(other.quantity) * its.mark_price
-        requirement += maintenance_margin(size, its.table.tier_at(size), its.closing_fee_rate)
+        requirement += maintenance_margin(size, its.table.tier_at(size), closing_fee(its, rule))
     return profit, requirement
 
 
@@ -326,4 +371,4 @@ def _collateral(
 
 def _distance(mark: float, price: float | None, danger: int) -> float | None:
     """Return how far the mark is from *price* as a ratio of the mark: positive while safe, 0 at it."""
-    return None if price is None else danger * (price - mark) / mark
+    return None if price is None else danger * (price - mark) / mark + 0.0  # no -0.0 for people

@@ -1,0 +1,249 @@
+"""What is known of one symbol, and which new values are believed.
+
+A value refreshes a field only when it is valid, newer by the venue's own time, not late, and no jump that still
+waits for confirmation. Ages hang on the boot clock, never on the wall clock or on our own traffic.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from math import inf
+
+import msgspec
+
+from monitor.core.alerts import Quality
+from monitor.core.contract import TierTable
+from monitor.engine.triggers import TriggerBook
+
+LATE_SECONDS = 3.0
+"""An event time this far behind the venue's now: usable to raise, not to lower, not fresh."""
+
+AHEAD_SECONDS = 5.0
+DAY = 86_400.0
+
+JUMP = 0.2
+JUMP_WINDOW_SECONDS = 10.0
+QUARANTINE_SECONDS = 2.0
+
+
+class Verdict(IntEnum):
+    """What became of a value."""
+
+    ACCEPTED = 0
+    LATE = 1
+    HELD = 2
+    REFUSED = 3
+
+
+class VenueClock:
+    """The venue's time against the boot clock.
+
+    ``offset`` is venue time minus boot clock, from the venue's time call; until one was answered, the
+    least-lag message seen gives it (``approximate``). ``late`` and ``ahead`` bound ``event_time - now``.
+    """
+
+    __slots__ = ("ahead", "approximate", "late", "offset")
+
+    def __init__(self) -> None:
+        self.approximate = True
+        self.offset = -inf
+        self.late = inf
+        self.ahead = -inf
+
+    def set(self, offset: float) -> None:
+        """Take the offset that a time call gave."""
+        self.approximate = False
+        self._use(offset)
+        self.ahead = offset + AHEAD_SECONDS
+
+    def learn(self, offset: float) -> None:
+        """Take the offset of a message if it is the least delayed so far and nothing better is known."""
+        if self.approximate and offset > self.offset:
+            self._use(offset)
+            self.ahead = offset
+
+    def _use(self, offset: float) -> None:
+        self.offset = offset
+        self.late = offset - LATE_SECONDS
+
+
+class Field(msgspec.Struct, gc=False):
+    """One price field: newest value, its venue time, and when a fresh value was last accepted (boot clock)."""
+
+    value: float = 0.0
+    time: float = -inf
+    accepted: float = -inf
+    late: bool = False
+
+    def age(self, now: float) -> float:
+        """Return seconds since the last accepted value; infinity if there was none."""
+        return now - self.accepted
+
+    def take(self, value: float, time: float, now: float, clock: VenueClock) -> str | None:
+        """Store a value of a field that is not quarantined; return why it was refused, or None."""
+        clock.learn(time - now)
+        if time < self.time:
+            return "out_of_order"
+        behind = time - now
+        if not clock.offset - DAY < behind <= clock.offset + AHEAD_SECONDS:
+            return "bad_time"
+        if time == self.time and value == self.value:
+            return "repeated"
+        self.late = behind <= clock.late
+        self.value, self.time = value, time
+        if not self.late:
+            self.accepted = now
+        return None
+
+
+class Held(msgspec.Struct, gc=False, frozen=True):
+    """A jump in quarantine: the price, its venue time, when it came, whether it is up."""
+
+    price: float
+    time: float
+    since: float
+    up: bool
+
+
+class Intervals(msgspec.Struct, frozen=True):
+    """Ages at which the fields of a venue turn stale, from the longest normal silence of each channel."""
+
+    mark_calm: float
+    mark_alarmed: float
+    last: float
+    book: float
+
+    @classmethod
+    def of(cls, expected: dict[str, float]) -> Intervals:
+        """Derive them: 3 x expected (5..30 s), for alarmed positions 2 x (3..15 s)."""
+
+        def calm(field: str) -> float:
+            return min(30.0, max(5.0, 3.0 * expected.get(field, 10.0)))
+
+        return cls(
+            mark_calm=calm("mark"),
+            mark_alarmed=min(15.0, max(3.0, 2.0 * expected.get("mark", 10.0))),
+            last=calm("last"),
+            book=calm("book"),
+        )
+
+
+class SymbolFacts:
+    """All facts of one symbol. ``live`` is true while the mark is fresh enough for every one of its positions."""
+
+    __slots__ = (
+        "book",
+        "clock",
+        "funding_interval",
+        "funding_rate",
+        "held",
+        "index",
+        "intervals",
+        "last",
+        "liquidated_contracts",
+        "liquidated_notional",
+        "live",
+        "mark",
+        "next_funding_time",
+        "open_interest",
+        "quarantined",
+        "settle",
+        "shown",
+        "status",
+        "symbol",
+        "table",
+        "triggers",
+        "venue",
+        "watchable",
+    )
+
+    def __init__(self, venue: str, symbol: str, clock: VenueClock, intervals: Intervals) -> None:
+        self.venue, self.symbol, self.clock, self.intervals = venue, symbol, clock, intervals
+        self.mark, self.index, self.last, self.book = Field(), Field(), Field(), Field()
+        self.held: Held | None = None
+        self.live = False
+        self.shown: tuple[Quality, Quality, str] = (Quality.NEVER, Quality.NEVER, "no_data")
+        self.quarantined = 0
+        self.triggers = TriggerBook()
+        self.table: TierTable | None = None
+        self.status, self.watchable = "", True
+        self.settle = ""
+        self.funding_rate: float | None = None
+        self.next_funding_time: float | None = None
+        self.funding_interval: float | None = None
+        self.open_interest: float | None = None
+        self.liquidated_contracts = {"long": 0.0, "short": 0.0}
+        self.liquidated_notional = {"long": 0.0, "short": 0.0}
+
+    def take_mark(self, price: float, time: float, now: float) -> tuple[Verdict, str]:
+        """Judge a mark price that the quick check did not settle, and store it if it is believed."""
+        field, clock = self.mark, self.clock
+        clock.learn(time - now)
+        if time < field.time:
+            return Verdict.REFUSED, "out_of_order"
+        behind = time - now
+        if not clock.offset - DAY < behind <= clock.offset + AHEAD_SECONDS:
+            return Verdict.REFUSED, "bad_time"
+        if time == field.time and price == field.value:
+            return Verdict.REFUSED, "repeated"
+        if self._is_jump(price, now):
+            up = price > field.value
+            if not (self.held is not None and self.held.up == up) and not self._confirmed_elsewhere(up, now):
+                self.held = Held(price, time, now, up)
+                self.quarantined += 1
+                return Verdict.HELD, "quarantined"
+        self.held = None
+        field.late = behind <= clock.late or time == field.time
+        field.value, field.time = price, time
+        if field.late:
+            return Verdict.LATE, "late"
+        field.accepted = now
+        return Verdict.ACCEPTED, ""
+
+    def release(self, now: float) -> bool:
+        """Accept a jump whose quarantine ended undisproved or which another source confirms; return whether."""
+        held = self.held
+        if held is None or not (now - held.since >= QUARANTINE_SECONDS or self._confirmed_elsewhere(held.up, now)):
+            return False
+        self.held = None
+        self.mark.value, self.mark.time = held.price, held.time
+        self.mark.accepted, self.mark.late = held.since, False
+        return True
+
+    def _is_jump(self, price: float, now: float) -> bool:
+        field = self.mark
+        return field.age(now) <= JUMP_WINDOW_SECONDS and not (1.0 - JUMP) < price / field.value < (1.0 + JUMP)
+
+    def _confirmed_elsewhere(self, up: bool, now: float) -> bool:  # noqa: FBT001 - a side, named at each call
+        reference = self.mark.value
+        return any(
+            field.age(now) <= limit
+            and (field.value >= reference * (1.0 + JUMP) if up else field.value <= reference * (1.0 - JUMP))
+            for field, limit in ((self.last, self.intervals.last), (self.book, self.intervals.book))
+        )
+
+    def quality(self, now: float) -> tuple[Quality, Quality, str]:
+        """Return the quality for calm and for alarmed positions, and the reason when it is not live."""
+        if not self.watchable:
+            return Quality.STALE, Quality.STALE, "status"
+        mark, limits = self.mark, self.intervals
+        age = mark.age(now)
+        otherwise, reason = Quality.STALE, "late" if mark.late else "no_data"
+        if self.fallback(now):
+            otherwise = Quality.FALLBACK
+        elif mark.time == -inf:
+            otherwise = Quality.NEVER
+        calm = Quality.LIVE if age <= limits.mark_calm and not mark.late else otherwise
+        alarmed = Quality.LIVE if age <= limits.mark_alarmed and not mark.late else otherwise
+        return calm, alarmed, reason
+
+    def fallback(self, now: float) -> list[tuple[float, str]]:
+        """Return the fresh prices that may stand in for the mark, with their names: last trade and middle of the book."""
+        return [
+            (field.value, name)
+            for field, limit, name in (
+                (self.last, self.intervals.last, "last"),
+                (self.book, self.intervals.book, "book"),
+            )
+            if field.age(now) <= limit and not field.late
+        ]

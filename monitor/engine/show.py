@@ -1,0 +1,74 @@
+"""Views of the engine's state: what a scrape or a page sees. Unknown is None, never 0."""
+
+from __future__ import annotations
+
+from monitor.core.alerts import Quality
+from monitor.engine.facts import SymbolFacts
+from monitor.engine.views import PositionView, SymbolView
+from monitor.engine.watch import Watch
+
+
+def position(watch: Watch, now: float) -> PositionView:
+    """Return one position; what follows from the mark is worked out here, and only while the price is known."""
+    state, lines, levels, facts = watch.state, watch.lines, watch.levels, watch.facts
+    price, source = None, ""
+    if state.quality is Quality.LIVE:
+        price, source = facts.mark.value, "mark"
+    elif state.quality is Quality.FALLBACK:
+        candidates = facts.fallback(now)
+        if candidates:
+            price, source = max(candidates, key=lambda c: lines.danger * c[0])
+    liquidation = bankruptcy = equity = requirement = notional = None
+    if price is not None:
+        if lines.liquidation_price is not None:
+            liquidation = lines.distance(price)
+        if lines.bankruptcy_price is not None:
+            bankruptcy = lines.bankruptcy_distance(price)
+        amounts = watch.amounts(price)
+        if amounts is not None:
+            notional, equity, requirement = amounts
+    return PositionView(
+        name=watch.position.name,
+        account=watch.account.name,
+        venue=watch.account.venue,
+        symbol=watch.position.symbol,
+        side=watch.position.side,
+        margin_mode=watch.position.margin_mode,
+        settle=facts.settle,
+        level=state.level,
+        quality=state.quality,
+        reason=state.reason,
+        status=levels.status,
+        mark_price=price,
+        price_source=source,
+        liquidation_price=lines.liquidation_price,
+        bankruptcy_price=lines.bankruptcy_price,
+        liquidation_distance_ratio=liquidation,
+        bankruptcy_distance_ratio=bankruptcy,
+        margin_ratio=requirement / equity if requirement is not None and equity is not None and equity > 0.0 else None,
+        notional=notional,
+        equity=equity,
+        maintenance_margin=requirement,
+    )
+
+
+def symbol(facts: SymbolFacts, now: float) -> SymbolView:
+    """Return one contract."""
+    fields = {"mark": facts.mark, "index": facts.index, "last": facts.last, "book": facts.book}
+    seen = {name: field for name, field in fields.items() if field.accepted > float("-inf")}
+    return SymbolView(
+        venue=facts.venue,
+        symbol=facts.symbol,
+        mark_price=facts.mark.value if "mark" in seen else None,
+        mark_time=facts.mark.time if "mark" in seen else None,
+        index_price=facts.index.value if "index" in seen else None,
+        last_price=facts.last.value if "last" in seen else None,
+        ages={name: field.age(now) for name, field in seen.items()},
+        funding_rate=facts.funding_rate,
+        next_funding_time=facts.next_funding_time,
+        funding_interval_seconds=facts.funding_interval,
+        open_interest_contracts=facts.open_interest,
+        status=facts.status,
+        liquidated_contracts=dict(facts.liquidated_contracts),
+        liquidated_notional=dict(facts.liquidated_notional),
+    )
