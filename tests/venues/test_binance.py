@@ -1,0 +1,333 @@
+"""Binance USD-M: whole messages of the venue's shape into the expected events, including those that must give none."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.core import events as ev
+from monitor.core.contract import ladder_problem
+from monitor.errors import WireError
+from monitor.venues import VENUES, binance
+
+HERE = Path(__file__).parent / "binance"
+RECORDED = Path(__file__).parents[3] / "shared" / "data"
+V = "binance"
+T = 1795169703.0
+FUNDING = 1795190400.0
+
+BTC_MARK = [
+    ev.MarkPrice(V, "BTCUSDT", 90012.4, T),
+    ev.IndexPrice(V, "BTCUSDT", 90031.02173913, T),
+    ev.FundingRate(V, "BTCUSDT", 0.00007412, FUNDING, T),
+]
+DATED = [ev.MarkPrice(V, "BTCUSDT_261225", 90611.35812345, T), ev.IndexPrice(V, "BTCUSDT_261225", 90031.02173913, T)]
+ETH = [
+    ev.MarkPrice(V, "ETHUSDT", 3010.25, T),
+    ev.IndexPrice(V, "ETHUSDT", 3010.9, T),
+    ev.FundingRate(V, "ETHUSDT", -0.000012, FUNDING, T),
+]
+
+
+def refused(channel: str, reason: str, symbol: str = "") -> ev.Rejected:
+    return ev.Rejected(V, channel, reason, symbol)
+
+
+FRAMES = {
+    "ws_mark_price": BTC_MARK,
+    "ws_mark_price_raw": BTC_MARK,
+    "ws_mark_price_2019": [
+        ev.MarkPrice(V, "BTCUSDT", 8291.5, 1569888003.001),
+        ev.FundingRate(V, "BTCUSDT", 0.0001, 1569916800.0, 1569888003.001),
+    ],
+    "ws_mark_price_dated": DATED,
+    "ws_mark_price_array": [*BTC_MARK, *DATED, *ETH],
+    "ws_mark_price_array_bad_row": [
+        refused("mark_price", "bad_price", "BTCUSDT"),
+        *BTC_MARK[1:],
+        ETH[0],
+        refused("index_price", "bad_price", "ETHUSDT"),
+        ETH[2],
+        refused("array", "not_an_object"),
+        refused("array", "bad_E"),
+    ],
+    "ws_mark_price_nan": [
+        refused("mark_price", "bad_price", "BTCUSDT"),
+        refused("index_price", "bad_price", "BTCUSDT"),
+        refused("funding_rate", "bad_rate", "BTCUSDT"),
+    ],
+    "ws_mark_price_no_price": [refused("mark_price", "no_price", "BTCUSDT"), *BTC_MARK[1:]],
+    "ws_book_ticker": [ev.BestQuote(V, "BTCUSDT", 90012.3, 4.112, 90012.4, 2.905, T + 0.101)],
+    "ws_ticker": [ev.LastPrice(V, "BTCUSDT", 90012.4, T + 0.5)],
+    "ws_ticker_array_mixed": [ev.LastPrice(V, "BTCUSDT", 90012.4, T)],
+    "ws_agg_trade": [ev.LastPrice(V, "BTCUSDT", 90012.4, T + 0.12)],
+    "ws_force_order": [ev.Liquidation(V, "BTCUSDT", "long", 0.45, 89981.25, "fill", T + 0.894, 89640.1)],
+    "ws_force_order_single_stream": [ev.Liquidation(V, "BTCUSDT", "short", 0.45, 89981.25, "fill", T + 0.894, 89640.1)],
+    "ws_force_order_unfilled": [],
+    "ws_force_order_coin_m": [],
+    "ws_contract_info": [
+        ev.ContractStatus(V, "FOOUSDT", "TRADING", watchable=True, event_time=T + 0.9),
+        ev.TierTableChanged(V, "FOOUSDT", ((0.0, 0.01, 0.0), (5000.0, 0.025, 75.0)), T + 0.9),
+    ],
+    "ws_contract_info_delisting": [ev.ContractStatus(V, "FOOUSDT", "SETTLING", watchable=False, event_time=T + 0.9)],
+    "ws_ack": [],
+    "ws_list": [],
+    "ws_error_nested": [refused("control", "venue_error")],
+    "ws_error_flat": [refused("control", "venue_error")],
+    "ws_depth": [],
+    "ws_trading_session": [],
+}
+
+
+def near(events: list[ev.Event]) -> list[object]:
+    """Round times, which come from milliseconds."""
+    return [
+        [getattr(e, n) if "time" not in n else round(getattr(e, n), 6) for n in e.__struct_fields__] + [type(e)]
+        for e in events
+    ]
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_frame_gives_exactly_these_events(name):
+    assert near(binance.decode((HERE / f"{name}.json").read_bytes())) == near(FRAMES[name])
+
+
+def test_every_recorded_shape_is_expected_somewhere():
+    assert {p.stem for p in HERE.glob("ws_*.json")} - {"ws_mark_price_microseconds"} == set(FRAMES)
+
+
+def test_a_time_in_another_unit_is_refused():
+    with pytest.raises(WireError) as error:
+        binance.decode((HERE / "ws_mark_price_microseconds.json").read_bytes())
+    assert error.value.reason == "bad_time"
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_unknown_fields_change_nothing(name):
+    message = json.loads((HERE / f"{name}.json").read_text())
+    rows = message.get("data", message) if isinstance(message, dict) else message
+    for row in rows if isinstance(rows, list) else [rows]:
+        if isinstance(row, dict):
+            row["zz_new"] = {"deep": [1, "2", None]}
+    assert near(binance.decode(json.dumps(message).encode())) == near(FRAMES[name])
+
+
+@pytest.mark.parametrize("value", ["NaN", "-1", "0", "1e30", "", "1_000", "0x10", " 1", "٣", None, True, [], {}])
+@pytest.mark.parametrize("field", ["p", "i"])
+def test_what_is_no_price_never_becomes_one(field, value):
+    message = json.loads((HERE / "ws_mark_price.json").read_text())
+    message["data"][field] = value
+    events = binance.decode(json.dumps(message).encode())
+    kind = ev.MarkPrice if field == "p" else ev.IndexPrice
+    assert not [e for e in events if isinstance(e, kind)]
+    if not (field == "i" and value is None):  # an absent index is absent
+        assert [e for e in events if isinstance(e, ev.Rejected)]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"{",
+        b"<html>",
+        b"\xff\xfe",
+        b"[1,2",
+        b"null x",
+        b"[" * 100_000,
+        b'"text"',
+        b"7",
+        b"null",
+        b'{"data":7,"stream":"x"}',
+    ],
+    ids=range(11),
+)
+def test_what_is_no_message_raises_a_wire_error(frame):
+    with pytest.raises(WireError):
+        binance.decode(frame)
+
+
+@settings(deadline=None, max_examples=400, derandomize=True)
+@given(st.data())
+def test_a_mutilated_frame_never_raises_anything_else(data):
+    name = data.draw(st.sampled_from(sorted(FRAMES)))
+    frame = bytearray((HERE / f"{name}.json").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(frame) - 1))
+        frame[at : at + data.draw(st.integers(0, 6))] = data.draw(st.binary(max_size=6))
+    try:
+        events = binance.decode(bytes(frame))
+    except WireError:
+        return
+    for event in events:
+        for field in event.__struct_fields__:
+            value = getattr(event, field)
+            assert not (isinstance(value, float) and not -1e18 < value < 1e18)
+
+
+POLLS = {p.resource: p for p in binance.VENUE.polls(["BTCUSDT", "FOOUSDT", "GONEUSDT"])}
+
+
+def polled(resource: str, file: str) -> list[ev.Event]:
+    return POLLS[resource].decode((HERE / f"{file}.json").read_bytes(), T)
+
+
+def test_exchange_info_says_the_terms_of_watched_symbols_and_which_are_not_listed():
+    btc, foo, gone = polled("exchangeInfo", "get_exchange_info")
+    assert (btc.symbol, btc.status, btc.watchable, btc.tick_size, btc.settle, btc.liquidation_fee_rate) == (
+        "BTCUSDT", "TRADING", True, 0.1, "USDT", 0.0125,
+    )  # fmt: skip
+    assert (foo.status, foo.watchable) == ("SETTLING", False)
+    assert (gone.symbol, gone.status, gone.watchable) == ("GONEUSDT", "not listed", False)
+
+
+def test_premium_index_gives_the_running_estimate_as_funding_rate():
+    events = polled("premiumIndex", "get_premium_index")
+    assert near(events) == near(
+        [
+            *BTC_MARK,
+            refused("premiumIndex", "bad_price", "FOOUSDT"),
+            ev.IndexPrice(V, "FOOUSDT", 90031.02173913, T),
+            ev.FundingRate(V, "FOOUSDT", 0.00007412, FUNDING, T),
+        ]
+    )
+
+
+def test_funding_info_gives_the_interval_and_eight_hours_where_a_symbol_is_absent():
+    assert polled("fundingInfo", "get_funding_info") == [
+        ev.FundingTerms(V, "BTCUSDT", 4 * 3600.0, 0.003, -0.003),
+        ev.FundingTerms(V, "FOOUSDT", 8 * 3600.0),
+        ev.FundingTerms(V, "GONEUSDT", 8 * 3600.0),
+    ]
+
+
+def test_open_interest_is_counted_in_contracts():
+    assert near(polled("openInterest", "get_open_interest")) == near(
+        [ev.OpenInterest(V, "BTCUSDT", 84211.337, T - 0.129)]
+    )
+
+
+def test_a_pool_is_named_after_the_first_watched_symbol_it_backs_and_others_are_left_out():
+    events = polled("insuranceBalance", "get_insurance_balance")
+    assert [(e.pool, e.asset, e.balance) for e in events] == [
+        ("BTCUSDT", "USDT", 801234567.12345678),
+        ("BTCUSDT", "BTC", 58.4021),
+    ]
+
+
+def test_time_gives_the_venue_time():
+    assert polled("time", "get_time") == [ev.VenueTime(V, T + 0.001)]
+
+
+@pytest.mark.parametrize("resource", POLLS)
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]]", b'{"code":-1121,"msg":"Invalid symbol."}', b"[" * 50_000])
+def test_a_body_of_another_shape_raises_a_wire_error(resource, body):
+    with pytest.raises(WireError):
+        POLLS[resource].decode(body, T)
+
+
+def test_each_stream_stands_on_its_own_path():
+    found = {c.name: c for c in binance.connections(["BTCUSDT", "币安人生USDT"], "ws://x/")}
+    assert found["mark"].url == "ws://x/market/stream"
+    assert found["last"].url == "ws://x/market/stream"
+    assert found["book"].url == "ws://x/public/stream"
+    assert [s.name for s in found["mark"].streams][:2] == ["btcusdt@markPrice@1s", "币安人生usdt@markPrice@1s"]
+    assert all(s.field is None for s in found["mark"].streams if "forceOrder" in s.name or "!" in s.name)
+
+
+def test_many_symbols_share_the_array_stream_and_no_connection_exceeds_200_streams():
+    symbols = [f"S{n}USDT" for n in range(450)]
+    found = binance.connections(symbols, "ws://x")
+    assert found[0].streams[0].name == "!markPrice@arr@1s"
+    assert set(found[0].streams[0].symbols) == set(symbols)
+    assert max(len(c.streams) for c in found) == 200
+    assert len({c.name for c in found}) == len(found)
+
+
+def test_control_frames_name_the_streams_with_an_unsigned_id():
+    (connection,) = [c for c in binance.connections(["BTCUSDT"], "ws://x") if c.name == "last"]
+    (frame,) = binance.subscribe(connection.streams, 7)
+    assert json.loads(frame) == {"method": "SUBSCRIBE", "params": ["btcusdt@ticker"], "id": 7}
+    (frame,) = binance.unsubscribe(connection.streams, 8)
+    assert json.loads(frame)["method"] == "UNSUBSCRIBE"
+
+
+def test_the_shipped_ladders_are_sound_and_dated():
+    table = binance.shipped_tiers("BTCUSDT")
+    assert table is not None
+    assert (table.date, table.tiers[1].floor, table.tiers[1].deduction) == ("2026-02-05", 300_000.0, 300.0)
+    for symbol in binance._table()["tiers"]:
+        ladder = binance.shipped_tiers(symbol)
+        assert ladder is not None
+        assert ladder_problem(ladder.tiers) is None, symbol
+    assert binance.shipped_tiers("NOSUCHUSDT") is None
+
+
+def test_every_venue_has_a_rule_with_a_source_and_a_date():
+    for venue in VENUES.values():
+        assert venue.rule.source
+        assert venue.rule.date.startswith("20")
+
+
+recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded frames do not lie beside the checkout")
+
+
+@recorded
+def test_the_recorded_usd_m_frames_decode_into_quotes_and_trades():
+    kinds: dict[str, int] = {}
+    symbols = set()
+    with gzip.open(RECORDED / "frames" / "binance_um" / "recv.jsonl.gz", "rt") as lines:
+        for line in lines:
+            for event in binance.decode(json.loads(line)["frame"].encode()):
+                kinds[type(event).__name__] = kinds.get(type(event).__name__, 0) + 1
+                symbols.add(event.symbol)
+    assert kinds == {"BestQuote": 181, "LastPrice": 35}
+    assert symbols <= {"SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT"}
+
+
+@recorded
+def test_recorded_coin_m_frames_give_nothing_here():
+    with gzip.open(RECORDED / "frames" / "binance_cm" / "recv.jsonl.gz", "rt") as lines:
+        assert not [e for line in lines for e in binance.decode(json.loads(line)["frame"].encode())]
+
+
+@recorded
+def test_the_single_messages_give_what_they_are():
+    found = []
+    with gzip.open(RECORDED / "frames" / "samples" / "derivative_frames.jsonl.gz", "rt") as lines:
+        for line in lines:
+            sample = json.loads(line)
+            if sample["venue"].startswith("binance"):
+                found += [(type(e).__name__, e.symbol) for e in binance.decode(sample["frame"].encode())]
+    assert found == [
+        ("LastPrice", "BTCUSDT"),
+        ("LastPrice", "BTCUSDT"),
+        ("MarkPrice", "BTCUSDT"),
+        ("FundingRate", "BTCUSDT"),
+        ("LastPrice", "BTCUSDT"),
+        ("MarkPrice", "BTCUSDT"),
+        ("IndexPrice", "BTCUSDT"),
+        ("FundingRate", "BTCUSDT"),
+        ("Liquidation", "BTCUSDT"),
+        ("MarkPrice", "BTCBUSD_210129"),
+        ("IndexPrice", "BTCBUSD_210129"),
+        ("BestQuote", "BTCUSDT"),
+    ]
+
+
+@recorded
+def test_the_recorded_brackets_carry_the_deductions_that_we_build():
+    with gzip.open(RECORDED / "leverage_tiers" / "binance_um_2026-02-05.json.gz", "rt") as file:
+        published = json.load(file)
+    for name, rows in published.items():
+        if "-" in name:
+            continue
+        table = binance.shipped_tiers(name.split(":")[0].replace("/", ""))
+        assert table is not None
+        rows = [r for r in rows if r["maxNotional"] > r["minNotional"]]  # one symbol has a bracket of no width
+        assert [t.deduction for t in table.tiers] == pytest.approx([float(r["info"]["cum"]) for r in rows], rel=1e-9)
+        assert [t.maintenance_rate for t in table.tiers] == [r["maintenanceMarginRate"] for r in rows]
