@@ -90,7 +90,10 @@ class _Side:
 
 
 class TriggerBook:
-    """The quiet bands of all positions of one symbol; ``low`` and ``high`` are the nearest ends of any."""
+    """The quiet bands of all positions of one symbol.
+
+    ``low`` and ``high`` are the nearest ends of any, or nearer: an end that was disarmed counts until a price meets it.
+    """
 
     __slots__ = ("_above", "_below", "high", "low")
 
