@@ -47,8 +47,11 @@ def test_many_positions_survive_rebuilding():
     assert not book.fire(100.2)  # disarmed ends are only dropped when a price meets them
     assert not book.fire(100.0)
     assert book.low == 100.0 - 1e-3
-    assert sorted(book.fire(110.0)) == [s for s in range(1, 20_000, 2) if 100.5 + s * 1e-3 <= 110.0]
-    assert sorted(book.fire(90.0)) == [s for s in range(1, 20_000, 2) if 100.0 - s * 1e-3 >= 90.0 and 100.5 + s * 1e-3 > 110.0]  # fmt: skip
+    up = book.fire(110.0)
+    assert sorted(up) == [s for s in range(1, 20_000, 2) if 100.5 + s * 1e-3 <= 110.0]
+    for slot in up:
+        book.arm(slot, 0.0, math.inf)
+    assert sorted(book.fire(90.0)) == [s for s in range(1, 20_000, 2) if s not in set(up) and 100.0 - s * 1e-3 >= 90.0]
     assert book.high == 150.5
 
 
