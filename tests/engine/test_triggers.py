@@ -51,8 +51,12 @@ def test_many_positions_survive_rebuilding():
     assert sorted(up) == [s for s in range(1, 20_000, 2) if 100.5 + s * 1e-3 <= 110.0]
     for slot in up:
         book.arm(slot, 0.0, math.inf)
-    assert sorted(book.fire(90.0)) == [s for s in range(1, 20_000, 2) if s not in set(up) and 100.0 - s * 1e-3 >= 90.0]
-    assert book.high == 150.5
+    down = book.fire(90.0)
+    assert sorted(down) == [s for s in range(1, 20_000, 2) if s not in set(up) and 100.0 - s * 1e-3 >= 90.0]
+    for slot in down:
+        book.arm(slot, 0.0, math.inf)
+    assert not book.fire(110.5)
+    assert book.high == 100.5 + 10_001 * 1e-3
 
 
 def test_an_empty_book_is_quiet_everywhere():
