@@ -1,0 +1,1 @@
+"""Files -> settings: every key, and file, line and key of each error."""

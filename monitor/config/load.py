@@ -1,0 +1,230 @@
+"""The files themselves: ``load_config`` for the daemon, ``load_account_file`` for ``explain``.
+
+Both read everything first and then raise one ``ConfigError`` with every problem, or return settings in which
+nothing is unchecked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from monitor.config.accounts import read_accounts
+from monitor.config.nodes import Node
+from monitor.config.places import Place, Problems, nearest
+from monitor.config.receivers import read_receivers, read_web
+from monitor.config.schema import Section, open_section
+from monitor.config.settings import AccountFile, Places, Settings, SymbolTerms, VenueSettings
+from monitor.config.source import MAX_BYTES, MAX_VALUES, parse, read_bytes
+from monitor.config.terms import read_ladder, read_terms
+from monitor.config.tiers_file import MAX_BYTES as MAX_TIERS_BYTES
+from monitor.config.tiers_file import MAX_VALUES as MAX_TIERS_VALUES
+from monitor.config.tiers_file import read_tiers
+from monitor.config.urls import MAX_URL, check_venue_url
+from monitor.core.alerts import Ladder
+from monitor.core.contract import TierTable
+from monitor.log import LEVELS
+
+MAX_PATH = 1024
+DEFAULT_STORE = "state/perp-monitor.db"
+
+_NOT_HERE = {"accounts_file": "this is an accounts file already", "positions": 'positions stand inside "accounts:"'}
+
+ShippedTiers = Mapping[str, Callable[[str], TierTable | None]]
+"""Per venue: the ladder of a symbol that ships with the program, if there is one."""
+
+
+@dataclass(slots=True)
+class _Loading:
+    """What comes together while files are read."""
+
+    known_venues: Collection[str]
+    environ: Mapping[str, str]
+    problems: Problems = field(default_factory=Problems)
+    warnings: list[str] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+
+    def open(
+        self, path: Path, name: str, asked_at: Place, limit: int = MAX_BYTES, max_values: int = MAX_VALUES
+    ) -> Node | None:
+        """Return the top node of a file, None after noting at *asked_at*, or in the file, why there is none."""
+        self.problems.order(name)
+        try:
+            data = read_bytes(path, limit)
+        except ValueError as error:
+            named = "" if asked_at.file == name else f"{name} "
+            self.problems.add(asked_at, f"{named}{error}")
+            return None
+        self.digests.append(hashlib.sha256(data).digest())
+        return parse(data, name, self.problems, max_values)
+
+
+def load_account_file(path: Path | str, known_venues: Collection[str]) -> AccountFile:
+    """Return the accounts of an account file. Raises ``ConfigError``."""
+    loading = _Loading(known_venues, {})
+    section = _top(Path(path), loading)
+    accounts: AccountFile | None = None
+    if section is not None:
+        accounts = read_accounts(section, {}, Ladder(), known_venues, loading.warnings)
+        section.done(_NOT_HERE)
+    loading.problems.raise_any()
+    assert accounts is not None
+    return replace(accounts, warnings=tuple(loading.warnings))
+
+
+def load_config(
+    path: Path | str,
+    known_venues: Collection[str],
+    shipped_tiers: ShippedTiers | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the settings of a configuration file. Raises ``ConfigError``.
+
+    With *shipped_tiers* every position must have a maintenance ladder: in the terms, in the venue's tiers file,
+    or shipped.
+    """
+    path = Path(path)
+    loading = _Loading(known_venues, os.environ if environ is None else environ)
+    section = _top(path, loading)
+    settings: Settings | None = None
+    if section is not None:
+        settings = _settings(section, path, loading)
+        if shipped_tiers is not None:
+            _check_tiers(settings, shipped_tiers, loading.problems)
+    loading.problems.raise_any()
+    assert settings is not None
+    return settings
+
+
+def _top(path: Path, loading: _Loading) -> Section | None:
+    place = Place(str(path))
+    node = loading.open(path, str(path), place)
+    return None if node is None else open_section(node, replace(place, line=node.line), loading.problems)
+
+
+def _settings(section: Section, path: Path, loading: _Loading) -> Settings:
+    base = path.parent
+    ladder = read_ladder(section.section("thresholds"), Ladder())
+    accounts = _accounts(section, base, ladder, loading)
+    venues = _venues(section, base, accounts, loading)
+    receivers = read_receivers(section, base, loading.environ)
+    web = read_web(section.section("web"), base, loading.environ)
+    amounts, store_path, log_level, log_format = _small_sections(section)
+    section.done()
+    if not receivers:
+        loading.warnings.append(f"{section.place_of('receivers')}: none configured: alerts go to the log only")
+    if not any(account.positions for account in accounts.accounts):
+        loading.warnings.append(f"{section.place_of('accounts')}: no position: nothing is watched")
+    return Settings(
+        accounts=accounts,
+        venues=venues,
+        ladder=ladder,
+        receivers=receivers,
+        web=web,
+        metrics_amounts=amounts,
+        store_path=store_path,
+        log_level=log_level,
+        log_format=log_format,
+        hash=hashlib.sha256(b"".join(loading.digests)).hexdigest()[:12],
+        warnings=tuple(loading.warnings),
+    )
+
+
+def _accounts(section: Section, base: Path, ladder: Ladder, loading: _Loading) -> AccountFile:
+    """Return the accounts, from here or from the file that ``accounts_file`` names."""
+    name = section.text("accounts_file", most=MAX_PATH)
+    if "accounts_file" not in section or "accounts" in section:
+        if "accounts_file" in section:
+            section.note(section.place_of("accounts_file"), "expected either accounts or accounts_file, got both")
+        return read_accounts(section, {}, ladder, loading.known_venues, loading.warnings)
+    terms = read_terms(section.section("terms"), {}, loading.warnings)
+    path = base / (name or "")
+    place = Place(str(path))
+    node = None if name is None else loading.open(path, str(path), section.place_of("accounts_file"))
+    file = None if node is None else open_section(node, replace(place, line=node.line), loading.problems)
+    if file is None:
+        return AccountFile((), {}, {}, Places({}, {}, {}))
+    accounts = read_accounts(file, terms, ladder, loading.known_venues, loading.warnings)
+    file.done(_NOT_HERE)
+    return accounts
+
+
+def _venues(section: Section, base: Path, accounts: AccountFile, loading: _Loading) -> dict[str, VenueSettings]:
+    """Return what is said of venues; a venue of which nothing is said needs nothing."""
+    venues: dict[str, VenueSettings] = {}
+    venues_section = section.section("venues")
+    if venues_section is None:
+        return venues
+    for name, node, place in venues_section.members():
+        if name not in loading.known_venues:
+            known = ", ".join(sorted(loading.known_venues))
+            section.note(place, f"unknown venue: expected one of {known}{nearest(name, loading.known_venues)}")
+            continue
+        venue = open_section(node, place, loading.problems)
+        if venue is None:
+            continue
+        stream_url = _base_address(venue, "stream_url", "wss", "ws")
+        rest_url = _base_address(venue, "rest_url", "https", "http")
+        symbols = {p.symbol for account in accounts.accounts if account.venue == name for p in account.positions}
+        tiers = _tiers_file(venue, base, symbols, loading)
+        venue.done()
+        venues[name] = VenueSettings(stream_url, rest_url, tiers)
+    return venues
+
+
+def _base_address(section: Section, key: str, secure: str, plain: str) -> str | None:
+    url = section.text(key, most=MAX_URL)
+    if url is None:
+        return None
+    try:
+        return check_venue_url(url, secure, plain)
+    except ValueError as error:
+        section.note(section.place_of(key), str(error))
+        return None
+
+
+def _tiers_file(venue: Section, base: Path, symbols: Collection[str], loading: _Loading) -> dict[str, TierTable]:
+    name = venue.text("tiers_file", most=MAX_PATH)
+    if name is None:
+        return {}
+    path = base / name
+    node = loading.open(path, str(path), venue.place_of("tiers_file"), MAX_TIERS_BYTES, MAX_TIERS_VALUES)
+    return {} if node is None else read_tiers(node, str(path), symbols, loading.problems, loading.warnings)
+
+
+def _small_sections(section: Section) -> tuple[bool, Path, str, str]:
+    """Return the values of ``metrics``, ``store`` and ``log``."""
+    amounts, store_path, level, form = False, None, None, None
+    metrics = section.section("metrics")
+    if metrics is not None:
+        amounts = metrics.flag("amounts")
+        metrics.done()
+    store = section.section("store")
+    if store is not None:
+        store_path = store.text("path", most=MAX_PATH)
+        store.done()
+    log = section.section("log")
+    if log is not None:
+        level = log.text("level", one_of=tuple(LEVELS))
+        form = log.text("format", one_of=("json", "console"))
+        log.done()
+    return amounts, Path(store_path or DEFAULT_STORE), level or "info", form or "json"
+
+
+def _check_tiers(settings: Settings, shipped_tiers: ShippedTiers, problems: Problems) -> None:
+    """Note each position whose symbol has no maintenance ladder from anywhere."""
+    file = settings.accounts
+    for account in file.accounts:
+        venue = settings.venues.get(account.venue, VenueSettings())
+        shipped = shipped_tiers.get(account.venue)
+        for position in account.positions:
+            symbol, place = position.symbol, file.places.symbols.get(position.name)
+            terms = file.terms[account.name].get(symbol, SymbolTerms())
+            if place is None or not symbol or terms.table is not None:
+                continue
+            if symbol not in venue.tiers and (shipped is None or shipped(symbol) is None):
+                how = f"write terms.{symbol}.tiers, or name a venues.{account.venue}.tiers_file that has it"
+                problems.add(place, f"no maintenance tiers for {symbol}: {how}")
