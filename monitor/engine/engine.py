@@ -7,7 +7,7 @@ are computed when somebody looks (``views``) or for an alert, never per price.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from monitor.core import events as ev
@@ -36,7 +36,6 @@ class _VenueState:
     def __init__(self, name: str, expected: Mapping[str, float], started: float) -> None:
         self.name = name
         self.clock = VenueClock()
-        self.skew: float | None = None
         self.intervals = Intervals.of(dict(expected))
         self.symbols: dict[str, SymbolFacts] = {}
         self.watches: list[Watch] = []
@@ -341,9 +340,8 @@ class Engine:
         self._venues[event.venue].clock.set(event.event_time - now)
         return NOTHING
 
-    def _on_rejected(self, event: ev.Rejected, _now: float) -> Sequence[AlertEvent]:
-        self._venues[event.venue].rejected.add(event.reason)
-        return NOTHING
+    def _on_rejected(self, _event: ev.Rejected, _now: float) -> Sequence[AlertEvent]:
+        return NOTHING  # counted where it was decoded
 
     def _on_lost(self, event: ev.FeedLost, _now: float) -> Sequence[AlertEvent]:
         self._venues[event.venue].silence.why = event.reason
@@ -371,9 +369,11 @@ class Engine:
         """Return positions *start* to *stop* as they are now."""
         return [show.position(watch, now) for watch in self._watches[start:stop]]
 
-    def symbol_views(self, now: float) -> list[SymbolView]:
-        """Return every watched contract as it is now."""
-        return [show.symbol(f, now) for v in self._venues.values() for f in v.symbols.values()]
+    def symbol_views(self, now: float) -> Iterator[SymbolView]:
+        """Yield every watched contract as it is now, so that a scrape can rest in between."""
+        for venue in self._venues.values():
+            for facts in venue.symbols.values():
+                yield show.symbol(facts, now)
 
     def fund_views(self) -> list[FundView]:
         """Return the insurance-fund balances that were read."""
@@ -383,30 +383,15 @@ class Engine:
             for fund in venue.funds.values()
         ]
 
-    def venue_views(self, now: float, wall: float | None = None) -> list[VenueView]:
-        """Return every venue as it is now; with the *wall* clock the difference between the two is worked out."""
+    def venue_views(self, now: float, wall: float) -> list[VenueView]:
+        """Return every venue as it is now; *wall* is our wall clock, to be held against the venue's."""
         return [
             VenueView(
                 venue=venue.name,
                 up=any(f.live for f in venue.symbols.values()) and not venue.silence.down,
-                clock_skew_seconds=None
-                if wall is None or venue.clock.approximate
-                else wall - (now + venue.clock.offset),
+                clock_skew_seconds=None if venue.clock.approximate else wall - (now + venue.clock.offset),
                 quarantined=sum(f.quarantined for f in venue.symbols.values()),
                 rejected={key[0]: count for key, count in venue.rejected.items()},
             )
             for venue in self._venues.values()
         ]
-
-    def firing(self) -> Mapping[tuple[str, str], int]:
-        """Return how many alerts stand, by kind and severity."""
-        found = Tally()
-        for watch in self._watches:
-            if watch.state.level > Level.OK:
-                found.add(f"position.{watch.state.level.word}", watch.state.level.word)
-            if watch.state.data_alerted:
-                found.add("position.stale", "critical" if watch.state.level > Level.OK else "warning")
-        for venue in self._venues.values():
-            if venue.silence.down:
-                found.add("feed.down", "critical")
-        return {(key[0], key[1]): count for key, count in found.items()}

@@ -238,12 +238,10 @@ class SymbolFacts:
         return calm, alarmed, reason
 
     def fallback(self, now: float) -> list[tuple[float, str]]:
-        """Return the fresh prices that may stand in for the mark, with their names: last trade and middle of the book."""
-        return [
-            (field.value, name)
-            for field, limit, name in (
-                (self.last, self.intervals.last, "last"),
-                (self.book, self.intervals.book, "book"),
-            )
-            if field.age(now) <= limit and not field.late
-        ]
+        """Return the prices that may stand in for the mark, with their names: last trade and middle of the book.
+
+        They must be as fresh as a mark would have to be: a quiet book is normal, but it does not stand in for one.
+        """
+        limit = self.intervals.mark_calm
+        candidates = ((self.last, "last"), (self.book, "book"))
+        return [(field.value, name) for field, name in candidates if field.age(now) <= limit and not field.late]

@@ -10,7 +10,7 @@ import msgspec
 from monitor.core.alerts import Level, Quality
 
 
-class PositionView(msgspec.Struct, frozen=True):
+class PositionView(msgspec.Struct, frozen=True, gc=False):
     """One position now. Distances, and what follows from the mark, are None unless the quality is known."""
 
     name: str
@@ -41,7 +41,7 @@ class PositionView(msgspec.Struct, frozen=True):
         return self.level.word if self.quality.known else "unknown"
 
 
-class SymbolView(msgspec.Struct, frozen=True):
+class SymbolView(msgspec.Struct, frozen=True, gc=False):
     """One watched contract now. ``ages`` is seconds since the last accepted value per price field."""
 
     venue: str
@@ -71,7 +71,11 @@ class FundView(msgspec.Struct, frozen=True):
 
 
 class VenueView(msgspec.Struct, frozen=True):
-    """One venue now: ``up`` while data refresh at least one watched symbol and no feed alert stands."""
+    """One venue now.
+
+    ``up`` while data refresh at least one watched symbol and no feed alert stands; the skew is our wall clock less
+    the venue's, None until the venue was asked.
+    """
 
     venue: str
     up: bool

@@ -149,7 +149,7 @@ def test_an_older_price_changes_nothing(script):
     s.hold(1.0, 5.0, 50_000.0)
     assert not s.mark(5.5, 56_000.0, lag=3.0)
     assert s.view(5.5).mark_price == 50_000.0
-    assert s.engine.venue_views(5.5)[0].rejected == {"out_of_order": 1}
+    assert s.engine.venue_views(5.5, 0.0)[0].rejected == {"out_of_order": 1}
 
 
 def test_a_repeated_price_refreshes_nothing(script):
@@ -176,7 +176,7 @@ def test_one_bad_tick_is_held_disproved_and_dropped(script, make, bad):
     assert not s.mark(6.0, bad)
     assert s.engine.accepted_time("demo", "BTCUSDT", "mark") == 5.0
     assert not s.hold(7.0, 9.0, 50_000.0)
-    assert s.engine.venue_views(9.0)[0].quarantined == 1
+    assert s.engine.venue_views(9.0, 0.0)[0].quarantined == 1
 
 
 def test_a_crash_is_believed_at_its_second_tick(script, make):
@@ -280,7 +280,7 @@ def test_symbols_that_nobody_watches_leave_no_trace(script):
     s = script()
     for number in range(1000):
         assert not s.mark(1.0 + number * 1e-4, 1.0, f"X{number}")
-    assert len(s.engine.symbol_views(2.0)) == 1
+    assert len(list(s.engine.symbol_views(2.0))) == 1
 
 
 def test_flapping_is_said_once_holds_the_highest_level_and_ends_in_calm(script):

@@ -1,0 +1,261 @@
+"""The daemon: builds everything, gives each room what it needs, and stops it in the right order.
+
+    frames -> feed -> engine -> alert events -> outbox (committed) -> receivers
+    engine <- tick, every second; views of it -> /metrics and /-/ready
+
+Order of stopping (SIGTERM): prices first, then deliver what is pending for at most ten seconds, then the store.
+A second SIGTERM ends the process at once; what is pending stays in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from monitor import __version__
+from monitor.config.settings import Settings
+from monitor.core.alert_event import AlertEvent
+from monitor.core.events import Liquidation
+from monitor.core.levels import Terms
+from monitor.delivery.outbox import Outbox
+from monitor.delivery.settings import DeliveryTimes
+from monitor.engine.engine import Engine
+from monitor.engine.watch import WatchedAccount
+from monitor.errors import ConfigError
+from monitor.export.exposition import Exposition
+from monitor.export.sources import ProcessStats, Sources
+from monitor.feed.feed import VenueFeed
+from monitor.feed.settings import FeedSettings
+from monitor.feed.stats import FeedStats
+from monitor.net.clock import boot
+from monitor.net.supervise import Supervisor
+from monitor.store.store import Store
+from monitor.venues import VENUES
+from monitor.web.health import health, readiness
+from monitor.web.server import WebServer
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1.0
+BOOTSTRAP_SECONDS = 8.0
+DRAIN_SECONDS = 10.0
+LAG_SAMPLE_SECONDS = 0.1
+LAG_WINDOW_SECONDS = 300.0
+STALL_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What somebody beside the daemon may listen to: alert events as they are decided, public liquidations."""
+
+    alerts: Callable[[Sequence[AlertEvent]], None] | None = None
+    liquidation: Callable[[Liquidation], None] | None = None
+
+
+@dataclass(slots=True)
+class App:
+    """One daemon. ``started`` is set when the feeds run and the web server listens."""
+
+    settings: Settings
+    hooks: Hooks = field(default_factory=Hooks)
+    feed_settings: FeedSettings = field(default_factory=FeedSettings)
+    delivery_times: DeliveryTimes = field(default_factory=DeliveryTimes)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = 0
+    engine: Engine = field(init=False)
+    outbox: Outbox = field(init=False)
+    feeds: list[VenueFeed] = field(init=False, default_factory=list)
+    process: ProcessStats = field(init=False)
+    supervisor: Supervisor = field(init=False, default_factory=Supervisor)
+
+    async def run(self) -> None:
+        """Run until :attr:`stopping` is set or a signal comes.
+
+        Raises ``ConfigError`` for what only the start can see (a symbol the venue does not list, a port that is
+        taken), ``OutboxError`` for a store that must not be touched.
+        """
+        settings = self.settings
+        store = Store.open(settings.store_path)
+        try:
+            if store.moved_aside is not None:
+                log.error("store.failed", reason="damaged", moved_to=str(store.moved_aside))
+            loaded = store.load()
+            self.engine = Engine(
+                watched_accounts(settings),
+                {name: venue.expected_intervals for name, venue in VENUES.items()},
+                boot(),
+                self.hooks.liquidation,
+            )
+            for state in self.engine.restore(loaded.states.values()):
+                log.info("alert.resolved", subject=state.subject, reason="position_removed", announced=False)
+            self.outbox = Outbox(store, loaded, settings.receivers, self.delivery_times)
+            self.process = ProcessStats(
+                config_hash=settings.hash, version=__version__, restarts=self.supervisor.restarts
+            )
+            self.feeds = [self._feed(name) for name in sorted({a.venue for a in settings.accounts.accounts})]
+            await self._serve()
+        finally:
+            await asyncio.to_thread(store.close)
+        log.info("daemon.stopped")
+
+    async def _serve(self) -> None:
+        settings = self.settings
+        sources = Sources(self.engine, [feed.stats for feed in self.feeds], self.outbox.stats, self.process)
+        exposition = Exposition(sources, amounts=settings.metrics_amounts)
+        web = WebServer(
+            host=settings.web.host,
+            port=settings.web.port,
+            token=settings.web.token,
+            metrics=exposition.render,
+            health=lambda: health(self.engine),
+            readiness=lambda: readiness(self.engine, self.outbox.stats),
+        )
+        await web.start()
+        self.port = web.port
+        try:
+            await self._bootstrap()
+            gc.collect()
+            gc.freeze()
+            async with asyncio.TaskGroup() as group:
+                keepers = [self._keep(group, "tick", self._tick), self._keep(group, "loop lag", self._watch_loop)]
+                keepers += [self._keep(group, f"feed {feed.venue.name}", feed.run) for feed in self.feeds]
+                sender = self._keep(group, "outbox", self.outbox.run)
+                self._on_signals()
+                self._say_started()
+                self.started.set()
+                await self.stopping.wait()
+                for keeper in keepers:
+                    keeper.cancel()
+                left = not await self.outbox.drain(DRAIN_SECONDS)
+                if left:
+                    log.warning("delivery.failed", reason="stopping", detail="undelivered alerts stay in the store")
+                sender.cancel()
+        finally:
+            await web.stop()
+
+    def _keep(
+        self, group: asyncio.TaskGroup, name: str, work: Callable[[], Coroutine[None, None, None]]
+    ) -> asyncio.Task[None]:
+        return group.create_task(self.supervisor.supervise(name, work), name=f"supervise {name}")
+
+    def _feed(self, name: str) -> VenueFeed:
+        venue, said = VENUES[name], self.settings.venues.get(name)
+        symbols = sorted({p.symbol for a in self.settings.accounts.accounts if a.venue == name for p in a.positions})
+        return VenueFeed(
+            venue,
+            symbols,
+            stream_url=(said.stream_url if said else None) or venue.stream_url,
+            rest_url=(said.rest_url if said else None) or venue.rest_url,
+            apply=self.engine.apply,
+            announce=self.announce,
+            accepted_time=self.engine.accepted_time,
+            stats=FeedStats(name, sorted({p.resource for p in venue.polls(symbols)})),
+            settings=self.feed_settings,
+            supervisor=self.supervisor,
+        )
+
+    async def _bootstrap(self) -> None:
+        """Read every venue's REST resources once, all venues side by side; a venue that is down stops nobody.
+
+        Raises ``ConfigError`` naming the symbols that a venue which did answer does not list.
+        """
+        async with asyncio.TaskGroup() as group:
+            for feed in self.feeds:
+                group.create_task(feed.bootstrap(BOOTSTRAP_SECONDS), name=f"bootstrap {feed.venue.name}")
+        missing = {(v.venue, v.symbol) for v in self.engine.symbol_views(boot()) if v.status == "not listed"}
+        places = self.settings.accounts.places
+        problems = [
+            f"{places.symbols[position.name]}: {account.venue} lists no contract {position.symbol!r}"
+            for account in self.settings.accounts.accounts
+            for position in account.positions
+            if (account.venue, position.symbol) in missing
+        ]
+        if problems:
+            raise ConfigError(problems)
+
+    def announce(self, alerts: Sequence[AlertEvent]) -> None:
+        """Hand alert events to the outbox and to whoever listens."""
+        self.outbox.submit(alerts)
+        if self.hooks.alerts is not None:
+            self.hooks.alerts(alerts)
+
+    async def _tick(self) -> None:
+        while True:
+            alerts = self.engine.tick(boot())
+            if alerts:
+                self.announce(alerts)
+            self.process.tasks = len(asyncio.all_tasks())
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _watch_loop(self) -> None:
+        """Measure how late the loop is; the largest of the last five minutes is kept beside the histogram."""
+        recent: deque[tuple[float, float]] = deque()
+        while True:
+            asked = boot()
+            await asyncio.sleep(LAG_SAMPLE_SECONDS)
+            now = boot()
+            lag = max(0.0, now - asked - LAG_SAMPLE_SECONDS)
+            self.process.loop_lag.observe(lag)
+            while recent and recent[-1][1] <= lag:
+                recent.pop()
+            recent.append((now, lag))
+            while recent[0][0] < now - LAG_WINDOW_SECONDS:
+                recent.popleft()
+            self.process.loop_lag_max = recent[0][1]
+            if lag > STALL_SECONDS:
+                log.warning("loop.stalled", stalled_seconds=round(lag, 3))
+
+    def _say_started(self) -> None:
+        accounts = self.settings.accounts.accounts
+        log.info(
+            "daemon.started",
+            version=__version__,
+            config_hash=self.settings.hash,
+            positions=sum(len(a.positions) for a in accounts),
+            receivers=len(self.settings.receivers),
+            listen=f"{self.settings.web.host}:{self.port}",
+        )
+
+    def _on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def stop(number: int) -> None:
+            if self.stopping.is_set():
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            self.stopping.set()
+
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop, number)
+        except (RuntimeError, ValueError):  # not the main thread: whoever runs us there stops us by ``stopping``
+            return
+
+
+def watched_accounts(settings: Settings) -> list[WatchedAccount]:
+    """Return the accounts as the engine takes them: ladders from the operator, else from the shipped tables."""
+    found = []
+    for account in settings.accounts.accounts:
+        venue, said = VENUES[account.venue], settings.venues.get(account.venue)
+        terms = settings.accounts.terms.get(account.name, {})
+        fetched = said.tiers if said else {}
+        symbols = {p.symbol for p in account.positions}
+        tables = {s: fetched.get(s) or venue.shipped_tiers(s) for s in symbols}
+        found.append(
+            WatchedAccount(
+                account,
+                venue.rule,
+                settings.ladder,
+                {s: Terms(None, t.table, t.closing_fee_rate, t.kind) for s, t in terms.items()},
+                {s: table for s, table in tables.items() if table is not None},
+                settings.accounts.ladders,
+            )
+        )
+    return found

@@ -1,0 +1,159 @@
+"""``perp-monitor demo``: the main job against a simulated venue on loopback, as a story with its promises checked.
+
+The daemon is the real one: it reads a configuration file, connects to the simulator by websocket and REST as it
+would to the venue, keeps its outbox on disk and signs its webhooks. Only the addresses differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import secrets
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+
+from monitor import log
+from monitor.app import App, Hooks
+from monitor.cli.run import loop_factory
+from monitor.cli.story import Story
+from monitor.config.load import load_config
+from monitor.config.settings import Settings
+from monitor.sim.actions import Action, Silence
+from monitor.sim.binance import BinanceSim
+from monitor.sim.receiver import Receiver
+from monitor.sim.scenario import load_scenario
+from monitor.venues import VENUES
+
+LOOP_LISTEN = "127.0.0.1:9464"
+ONCE_LISTEN = "127.0.0.1:0"
+LOOK_AFTER_SECONDS = 7.0
+"""How long into the silence /metrics is looked at: longer than a mark price may be old."""
+
+CONFIG = """\
+# The demo's configuration: the real one but for the addresses.
+venues:
+  binance: {{stream_url: "{stream_url}", rest_url: "{rest_url}"}}
+accounts:
+  - name: main
+    venue: binance
+    margin_mode: isolated
+    positions:
+      - {{name: mission-short, symbol: BTCUSDT, side: short, contracts: 1, entry_price: 50000, margin: 5000}}
+      - {{name: wick-short, symbol: BTCUSDC, side: short, contracts: 1, entry_price: 50000, margin: 5250}}
+      - {{name: calm-long, symbol: ETHUSDT, side: long, contracts: 10, entry_price: 1800, leverage: 5}}
+thresholds: {{warning: 0.05, critical: 0.02}}
+receivers:
+  - {{name: demo, url: "{hook_url}", secret_file: webhook.secret, allow_http_loopback: true}}
+web: {{listen: "{listen}"}}
+metrics: {{amounts: true}}
+store: {{path: "{store}"}}
+"""
+
+
+def add(verbs: Any) -> None:
+    """Add the verb to the parser."""
+    parser = verbs.add_parser("demo", help="play the main job against a simulated venue: no internet, no key")
+    parser.add_argument("--loop", action="store_true", help="keep going after the story, so that Prometheus can scrape")
+    parser.add_argument("--listen", metavar="HOST:PORT", help=f"where to serve /metrics (with --loop: {LOOP_LISTEN})")
+    parser.add_argument("--scenario", default="demo", metavar="NAME|FILE", help="another story for the simulator")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play the story; 0 only if every promise was kept."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=140)
+    story = Story(console)
+    with (
+        tempfile.TemporaryDirectory(prefix="perp-monitor-demo-") as folder,
+        (Path(folder) / "daemon.log").open("w+", encoding="utf-8") as journal,
+        asyncio.Runner(loop_factory=loop_factory()) as runner,
+    ):
+        log.configure("info", "json", journal)
+        runner.run(_demo(options, story, Path(folder)))
+        kept = story.summary()
+        if not kept and not options.loop:
+            journal.seek(0)
+            print("The daemon's log:", journal.read()[-4000:], sep="\n", file=sys.stderr)
+    return 0 if kept else 1
+
+
+async def _demo(options: argparse.Namespace, story: Story, folder: Path) -> None:
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    scenario = load_scenario(options.scenario)
+    async with BinanceSim(scenario) as sim, Receiver(secret=secret, hear=story.hear) as receiver:
+        listen = options.listen or (LOOP_LISTEN if options.loop else ONCE_LISTEN)
+        settings = _settings(folder, secret, sim, receiver, listen)
+        app = App(settings, Hooks(liquidation=story.on_liquidation))
+        async with asyncio.TaskGroup() as group:
+            daemon = group.create_task(app.run(), name="daemon")
+            started = group.create_task(app.started.wait(), name="started")
+            await asyncio.wait({daemon, started}, return_when=asyncio.FIRST_COMPLETED)
+            if daemon.done():
+                started.cancel()
+                return
+            story.begin(app, options.scenario)
+            shown = group.create_task(story.show(), name="show")
+            looks: list[asyncio.Task[None]] = []
+
+            def tell(action: Action) -> None:
+                story.tell(action)
+                if isinstance(action, Silence):
+                    looks.append(group.create_task(_look(app, story), name="look at /metrics"))
+
+            played = group.create_task(sim.play(tell, repeat=False), name="story")
+            stopped = group.create_task(app.stopping.wait(), name="stopped")
+            await asyncio.wait({played, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await _scrape(app, story.after)
+            if options.loop and not app.stopping.is_set():
+                story.summary()
+                story.console.print(f"Still running: http://127.0.0.1:{app.port}/metrics (stop with Ctrl-C)")
+                looping = group.create_task(sim.play(story.tell, repeat=True), name="loop")
+                await stopped
+                looping.cancel()
+            app.stopping.set()
+            await daemon
+            for task in (played, stopped, shown, *looks):
+                task.cancel()
+
+
+async def _look(app: App, story: Story) -> None:
+    await asyncio.sleep(LOOK_AFTER_SECONDS)
+    await _scrape(app, story.during_silence)
+
+
+async def _scrape(app: App, take: Any) -> None:
+    """Read /metrics as Prometheus would, and give the text to *take*."""
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), trust_env=False) as session,
+            session.get(f"http://127.0.0.1:{app.port}/metrics") as answer,
+        ):
+            take(await answer.text())
+
+
+def _settings(folder: Path, secret: str, sim: BinanceSim, receiver: Receiver, listen: str) -> Settings:
+    """Write the configuration and read it back as ``run`` would."""
+    secret_file = folder / "webhook.secret"
+    secret_file.touch(mode=0o600)
+    secret_file.write_text(secret, encoding="ascii")
+    config = folder / "monitor.yaml"
+    config.write_text(
+        CONFIG.format(
+            stream_url=sim.stream_url,
+            rest_url=sim.rest_url,
+            hook_url=receiver.url,
+            listen=listen,
+            store=folder / "state" / "perp-monitor.db",
+        ),
+        encoding="utf-8",
+    )
+    return load_config(config, VENUES, {name: venue.shipped_tiers for name, venue in VENUES.items()})
