@@ -389,7 +389,7 @@ class Engine:
             VenueView(
                 venue=venue.name,
                 up=any(f.live for f in venue.symbols.values()) and not venue.silence.down,
-                clock_skew_seconds=None if venue.clock.approximate else wall - (now + venue.clock.offset),
+                clock_skew_seconds=None if venue.clock.approximate else now + venue.clock.offset - wall,
                 quarantined=sum(f.quarantined for f in venue.symbols.values()),
                 rejected={key[0]: count for key, count in venue.rejected.items()},
             )

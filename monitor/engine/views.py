@@ -73,8 +73,8 @@ class FundView(msgspec.Struct, frozen=True):
 class VenueView(msgspec.Struct, frozen=True):
     """One venue now.
 
-    ``up`` while data refresh at least one watched symbol and no feed alert stands; the skew is our wall clock less
-    the venue's, None until the venue was asked.
+    ``up`` while data refresh at least one watched symbol and no feed alert stands; the skew is the venue's clock less
+    our wall clock, None until the venue was asked.
     """
 
     venue: str
