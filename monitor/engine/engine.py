@@ -16,11 +16,10 @@ from monitor.core.alerts import Change, Level, Quality
 from monitor.core.contract import Tier, TierTable, ladder_problem
 from monitor.core.events import Event
 from monitor.engine import show
-from monitor.engine.facts import JUMP, Intervals, SymbolFacts, VenueClock, Verdict
-from monitor.engine.silence import VenueSilence
+from monitor.engine.facts import JUMP, SymbolFacts, Verdict
+from monitor.engine.venue_state import Observe, VenueState
 from monitor.engine.views import FundView, PositionView, SymbolView, VenueView
 from monitor.engine.watch import Watch, WatchedAccount
-from monitor.tally import Tally
 
 NOTHING: tuple[AlertEvent, ...] = ()
 
@@ -28,26 +27,6 @@ TERMS_MOVE = 0.005
 """A liquidation price that moves by more than this share of the mark through new terms is announced."""
 
 _LOW, _HIGH = 1.0 - JUMP, 1.0 + JUMP
-
-
-class _VenueState:
-    """What the engine keeps of one venue."""
-
-    def __init__(self, name: str, expected: Mapping[str, float], started: float) -> None:
-        self.name = name
-        self.clock = VenueClock()
-        self.intervals = Intervals.of(dict(expected))
-        self.symbols: dict[str, SymbolFacts] = {}
-        self.watches: list[Watch] = []
-        self.silence = VenueSilence(name, started)
-        self.rejected = Tally()
-        self.funds: dict[tuple[str, str], ev.InsuranceFund] = {}
-
-    def facts(self, symbol: str) -> SymbolFacts:
-        """Return the facts of *symbol*, made when it is first watched."""
-        if symbol not in self.symbols:
-            self.symbols[symbol] = SymbolFacts(self.name, symbol, self.clock, self.intervals)
-        return self.symbols[symbol]
 
 
 class Engine:
@@ -62,10 +41,10 @@ class Engine:
         accounts: Iterable[WatchedAccount],
         expected: Mapping[str, Mapping[str, float]],
         started: float,
-        observe: Callable[[ev.Liquidation], None] | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self.last_pass = started
-        self._venues: dict[str, _VenueState] = {}
+        self._venues: dict[str, VenueState] = {}
         self._watches: list[Watch] = []
         self._by_symbol: dict[tuple[str, str], list[Watch]] = {}
         self._shared: list[Watch] = []
@@ -75,26 +54,16 @@ class Engine:
             self._add(watched, expected, started)
         self._on: dict[type, Callable[[Any, float], Sequence[AlertEvent]]] = {
             ev.MarkPrice: self._on_mark,
-            ev.IndexPrice: self._on_index,
             ev.LastPrice: self._on_last,
             ev.BestQuote: self._on_book,
-            ev.FundingRate: self._on_funding,
-            ev.FundingTerms: self._on_funding_terms,
-            ev.OpenInterest: self._on_interest,
-            ev.Liquidation: self._on_liquidation,
-            ev.InsuranceFund: self._on_fund,
             ev.ContractTerms: self._on_terms,
             ev.ContractStatus: self._on_terms,
             ev.TierTableChanged: self._on_tiers,
-            ev.VenueTime: self._on_time,
-            ev.Rejected: self._on_rejected,
-            ev.FeedLost: self._on_lost,
-            ev.FeedConnected: self._on_connected,
         }
 
     def _add(self, watched: WatchedAccount, expected: Mapping[str, Mapping[str, float]], started: float) -> None:
         name = watched.account.venue
-        venue = self._venues.setdefault(name, _VenueState(name, expected.get(name, {}), started))
+        venue = self._venues.setdefault(name, VenueState(name, expected.get(name, {}), started, self._observe))
         sharing = len({p.symbol for p in watched.account.cross_positions()}) > 1
         for position in watched.account.positions:
             facts = venue.facts(position.symbol)
@@ -102,27 +71,31 @@ class Engine:
             watch = Watch(watched, position, facts, slot=len(neighbours))
             neighbours.append(watch)
             self._watches.append(watch)
-            venue.watches.append(watch)
+            venue.silence.add(watch)
             if sharing and position.margin_mode == "cross":
                 self._shared.append(watch)
 
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
         """Take up the alert states of an earlier run and return those whose subject is not watched any more."""
-        subjects: dict[str, Watch | VenueSilence] = {w.subject: w for w in self._watches}
-        subjects |= {v.silence.subject: v.silence for v in self._venues.values()}
-        left = []
-        for stored in states:
-            if stored.subject in subjects:
-                subjects[stored.subject].restore(stored)
-            else:
-                left.append(stored)
-        return left
+        watches = {watch.subject: watch for watch in self._watches}
+        silences = {venue.silence.subject: venue.silence for venue in self._venues.values()}
+        by_subject = {stored.subject: stored for stored in states}
+        for subject, watch in watches.items():
+            if subject in by_subject:
+                watch.restore(by_subject.pop(subject))
+        for subject, silence in silences.items():
+            silence.restore(by_subject.pop(subject, StoredState(subject)))
+        return list(by_subject.values())
 
     # --- the price path ------------------------------------------------------------------------------------
 
     def apply(self, event: Event, now: float) -> Sequence[AlertEvent]:
         """Take one fact that arrived at *now* (boot clock) and return what must be announced."""
-        return self._on[type(event)](event, now)
+        on = self._on.get(type(event))
+        if on is not None:
+            return on(event, now)
+        self._venues[event.venue].note(event, now)
+        return NOTHING
 
     def _on_mark(self, event: ev.MarkPrice, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
@@ -209,12 +182,15 @@ class Engine:
             return []
         facts.shown = shown
         out: list[AlertEvent] = []
+        silence = self._venues[facts.venue].silence
         for watch in self._by_symbol[facts.venue, facts.symbol]:
             quality = alarmed if watch.state.level >= Level.WARNING else calm
             if not watch.solved and quality is not Quality.NEVER:
                 changed = watch.set_quality(Quality.STALE, "terms", now)
             else:
                 changed = watch.set_quality(quality, reason, now)
+            if changed:
+                silence.note(watch)
             if changed and watch.state.quality is Quality.LIVE and watch.solved:
                 out += watch.evaluate(facts.mark.value, "mark", now, live=True)
             self._schedule(watch)
@@ -241,7 +217,7 @@ class Engine:
                 out += watch.expire(watch.facts.mark.value, now)
             self._schedule(watch)
         for venue in self._venues.values():
-            out += venue.silence.tick(venue.watches, now)
+            out += venue.silence.tick(now)
         self.last_pass = now
         return out
 
@@ -263,47 +239,10 @@ class Engine:
         self._schedule(watch)
         return out
 
-    # --- other facts ---------------------------------------------------------------------------------------
-
-    def _facts(self, event: Any) -> SymbolFacts | None:
-        return self._venues[event.venue].symbols.get(event.symbol)
-
-    def _on_index(self, event: ev.IndexPrice, now: float) -> Sequence[AlertEvent]:
-        facts = self._venues[event.venue].symbols.get(event.symbol)
-        if facts is not None:
-            facts.index.take(event.index_price, event.event_time, now, facts.clock)
-        return NOTHING
-
-    def _on_funding(self, event: ev.FundingRate, _now: float) -> Sequence[AlertEvent]:
-        facts = self._venues[event.venue].symbols.get(event.symbol)
-        if facts is not None:
-            facts.funding_rate, facts.next_funding_time = event.funding_rate, event.next_funding_time
-        return NOTHING
-
-    def _on_funding_terms(self, event: ev.FundingTerms, _now: float) -> Sequence[AlertEvent]:
-        if (facts := self._facts(event)) is not None:
-            facts.funding_interval = event.interval_seconds
-        return NOTHING
-
-    def _on_interest(self, event: ev.OpenInterest, _now: float) -> Sequence[AlertEvent]:
-        if (facts := self._facts(event)) is not None:
-            facts.open_interest = event.contracts
-        return NOTHING
-
-    def _on_liquidation(self, event: ev.Liquidation, _now: float) -> Sequence[AlertEvent]:
-        if (facts := self._facts(event)) is not None:
-            facts.liquidated_contracts[event.position_side] += event.contracts
-            facts.liquidated_notional[event.position_side] += event.contracts * event.price
-            if self._observe is not None:
-                self._observe(event)
-        return NOTHING
-
-    def _on_fund(self, event: ev.InsuranceFund, _now: float) -> Sequence[AlertEvent]:
-        self._venues[event.venue].funds[event.pool, event.asset] = event
-        return NOTHING
+    # --- terms ---------------------------------------------------------------------------------------------
 
     def _on_terms(self, event: ev.ContractTerms | ev.ContractStatus, now: float) -> Sequence[AlertEvent]:
-        facts = self._facts(event)
+        facts = self._venues[event.venue].symbols.get(event.symbol)
         if facts is None or (facts.status == event.status and facts.watchable == event.watchable):
             return NOTHING
         if isinstance(event, ev.ContractTerms):
@@ -318,7 +257,7 @@ class Engine:
         return out
 
     def _on_tiers(self, event: ev.TierTableChanged, now: float) -> Sequence[AlertEvent]:
-        facts = self._facts(event)
+        facts = self._venues[event.venue].symbols.get(event.symbol)
         if facts is None:
             return NOTHING
         tiers = tuple(Tier(*row) for row in event.rows)
@@ -335,21 +274,6 @@ class Engine:
                 level = watch.state.level
                 out.append(watch.announce(Change("position.terms_changed", level, level, reason="tiers"), mark, now))
         return out
-
-    def _on_time(self, event: ev.VenueTime, now: float) -> Sequence[AlertEvent]:
-        self._venues[event.venue].clock.set(event.event_time - now)
-        return NOTHING
-
-    def _on_rejected(self, _event: ev.Rejected, _now: float) -> Sequence[AlertEvent]:
-        return NOTHING  # counted where it was decoded
-
-    def _on_lost(self, event: ev.FeedLost, _now: float) -> Sequence[AlertEvent]:
-        self._venues[event.venue].silence.why = event.reason
-        return NOTHING
-
-    def _on_connected(self, event: ev.FeedConnected, _now: float) -> Sequence[AlertEvent]:
-        self._venues[event.venue].silence.why = "no_data"
-        return NOTHING
 
     # --- what others may see -------------------------------------------------------------------------------
 

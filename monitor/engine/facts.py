@@ -6,6 +6,7 @@ waits for confirmation. Ages hang on the boot clock, never on the wall clock or 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from math import inf
 
@@ -114,7 +115,7 @@ class Intervals(msgspec.Struct, frozen=True):
     book: float
 
     @classmethod
-    def of(cls, expected: dict[str, float]) -> Intervals:
+    def of(cls, expected: Mapping[str, float]) -> Intervals:
         """Derive them: 3 x expected (5..30 s), for alarmed positions 2 x (3..15 s)."""
 
         def calm(field: str) -> float:

@@ -20,7 +20,7 @@ BOOT_SECONDS = 30.0
 
 
 class VenueSilence:
-    """The data alerts of one venue."""
+    """The data alerts of one venue. Only positions whose price is unknown cost anything at a tick."""
 
     def __init__(self, venue: str, started: float) -> None:
         self.venue = venue
@@ -28,36 +28,52 @@ class VenueSilence:
         self.down = False
         self.seq = 0
         self.episode = 0
-        self._started = started
         self.why = "no_data"
+        self._started = started
+        self._watches: list[Watch] = []
+        self._unknown: dict[Watch, None] = {}
+        self._alerted: dict[Watch, None] = {}
+
+    def add(self, watch: Watch) -> None:
+        """Take on a position; its price is unknown until it is not."""
+        self._watches.append(watch)
+        self._unknown[watch] = None
 
     def restore(self, stored: StoredState) -> None:
         """Take up the state of an earlier run."""
         self.down, self.seq, self.episode = stored.data_alerted, stored.seq, stored.episode
+        self._alerted = {watch: None for watch in self._watches if watch.state.data_alerted}
 
-    def tick(self, watches: Sequence[Watch], now: float) -> list[AlertEvent]:
+    def note(self, watch: Watch) -> None:
+        """Note that the quality of a position changed."""
+        if watch.state.quality.known:
+            self._unknown.pop(watch, None)
+        else:
+            self._unknown[watch] = None
+
+    def tick(self, now: float) -> list[AlertEvent]:
         """Return the data alerts that are due for the venue's positions."""
-        lost = [w for w in watches if not w.state.quality.known]
-        out: list[AlertEvent] = []
-        if self.down and len(lost) < len(watches):
+        lost, out = self._unknown, list[AlertEvent]()
+        all_lost = bool(self._watches) and len(lost) == len(self._watches)
+        if self.down and not all_lost:
             self.down = False
-            back = [w for w in watches if w.state.quality.known]
-            out.append(self._feed("feed.recovered", back, now))
-        due = [w for w in lost if now >= self._deadline(w)]
-        if watches and len(lost) == len(watches):
+            out.append(self._feed("feed.recovered", [w for w in self._watches if w not in lost], now))
+        due = [watch for watch in lost if now >= self._deadline(watch)]
+        if all_lost:
             if due and not self.down:
                 self.down = True
                 self.episode += 1
-                out.append(self._feed("feed.down", lost, now))
+                out.append(self._feed("feed.down", list(lost), now))
             return out
         for watch in due:
             if not watch.state.data_alerted:
                 watch.state.data_alerted = True
+                self._alerted[watch] = None
                 out.append(self._position("position.stale", watch, now))
-        for watch in watches:
-            if watch.state.data_alerted and watch.state.quality.known:
-                watch.state.data_alerted = False
-                out.append(self._position("feed.recovered", watch, now))
+        for watch in [w for w in self._alerted if w.state.quality.known]:
+            del self._alerted[watch]
+            watch.state.data_alerted = False
+            out.append(self._position("feed.recovered", watch, now))
         return out
 
     def _deadline(self, watch: Watch) -> float:

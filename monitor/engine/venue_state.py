@@ -1,0 +1,86 @@
+"""What the engine keeps of one venue, and the facts that are only remembered: none of them can raise an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from monitor.core import events as ev
+from monitor.core.events import Event
+from monitor.engine.facts import Intervals, SymbolFacts, VenueClock
+from monitor.engine.silence import VenueSilence
+from monitor.tally import Tally
+
+Observe = Callable[[ev.Liquidation], None]
+
+
+class VenueState:
+    """One venue: its clock, its watched symbols, its funds, the data alerts of its positions."""
+
+    def __init__(self, name: str, expected: Mapping[str, float], started: float, observe: Observe | None) -> None:
+        self.name = name
+        self.clock = VenueClock()
+        self.intervals = Intervals.of(expected)
+        self.symbols: dict[str, SymbolFacts] = {}
+        self.silence = VenueSilence(name, started)
+        self.rejected = Tally()
+        self.funds: dict[tuple[str, str], ev.InsuranceFund] = {}
+        self._observe = observe
+        self._on: dict[type, Callable[[Any, float], None]] = {
+            ev.IndexPrice: self._on_index,
+            ev.FundingRate: self._on_funding,
+            ev.FundingTerms: self._on_funding_terms,
+            ev.OpenInterest: self._on_interest,
+            ev.Liquidation: self._on_liquidation,
+            ev.InsuranceFund: self._on_fund,
+            ev.VenueTime: self._on_time,
+            ev.FeedLost: self._on_lost,
+            ev.FeedConnected: self._on_connected,
+        }
+
+    def facts(self, symbol: str) -> SymbolFacts:
+        """Return the facts of *symbol*, made when it is first watched."""
+        if symbol not in self.symbols:
+            self.symbols[symbol] = SymbolFacts(self.name, symbol, self.clock, self.intervals)
+        return self.symbols[symbol]
+
+    def note(self, event: Event, now: float) -> None:
+        """Remember a fact; one that nobody asks for (a ``Rejected`` row is counted where it was decoded) is dropped."""
+        on = self._on.get(type(event))
+        if on is not None:
+            on(event, now)
+
+    def _on_index(self, event: ev.IndexPrice, now: float) -> None:
+        if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.index.take(event.index_price, event.event_time, now, facts.clock)
+
+    def _on_funding(self, event: ev.FundingRate, _now: float) -> None:
+        if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.funding_rate, facts.next_funding_time = event.funding_rate, event.next_funding_time
+
+    def _on_funding_terms(self, event: ev.FundingTerms, _now: float) -> None:
+        if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.funding_interval = event.interval_seconds
+
+    def _on_interest(self, event: ev.OpenInterest, _now: float) -> None:
+        if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.open_interest = event.contracts
+
+    def _on_liquidation(self, event: ev.Liquidation, _now: float) -> None:
+        if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.liquidated_contracts[event.position_side] += event.contracts
+            facts.liquidated_notional[event.position_side] += event.contracts * event.price
+            if self._observe is not None:
+                self._observe(event)
+
+    def _on_fund(self, event: ev.InsuranceFund, _now: float) -> None:
+        self.funds[event.pool, event.asset] = event
+
+    def _on_time(self, event: ev.VenueTime, now: float) -> None:
+        self.clock.set(event.event_time - now)
+
+    def _on_lost(self, event: ev.FeedLost, _now: float) -> None:
+        self.silence.why = event.reason
+
+    def _on_connected(self, _event: ev.FeedConnected, _now: float) -> None:
+        self.silence.why = "no_data"
