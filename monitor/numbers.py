@@ -58,7 +58,7 @@ def shortest(value: float) -> str:
     """
     text = repr(value)
     if "e" not in text:
-        return text[:-2] if text.endswith(".0") else text
+        return text.removesuffix(".0")
     mantissa, exponent = text.split("e")
     sign = "-" if mantissa.startswith("-") else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")

@@ -328,6 +328,6 @@ def test_the_recorded_brackets_carry_the_deductions_that_we_build():
             continue
         table = binance.shipped_tiers(name.split(":")[0].replace("/", ""))
         assert table is not None
-        rows = [r for r in rows if r["maxNotional"] > r["minNotional"]]  # one symbol has a bracket of no width
-        assert [t.deduction for t in table.tiers] == pytest.approx([float(r["info"]["cum"]) for r in rows], rel=1e-9)
-        assert [t.maintenance_rate for t in table.tiers] == [r["maintenanceMarginRate"] for r in rows]
+        wide = [r for r in rows if r["maxNotional"] > r["minNotional"]]  # one symbol has a bracket of no width
+        assert [t.deduction for t in table.tiers] == pytest.approx([float(r["info"]["cum"]) for r in wide], rel=1e-9)
+        assert [t.maintenance_rate for t in table.tiers] == [r["maintenanceMarginRate"] for r in wide]
