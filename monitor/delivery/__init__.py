@@ -1,0 +1,1 @@
+"""Alerts out: the durable outbox and its signed webhooks. At least once, in order per position, same bytes always."""

@@ -1,0 +1,81 @@
+"""One sentence for the person who is woken: what happened, and what to do next."""
+
+from __future__ import annotations
+
+from monitor.core.alert_event import AlertEvent
+from monitor.core.alerts import Level
+from monitor.numbers import shortest
+
+NAMED = 5
+"""So many positions are named in a sentence; the rest is counted."""
+
+_ADVICE = {
+    Level.WARNING: "Decide now whether to add margin or reduce.",
+    Level.CRITICAL: "Add margin or reduce the position now.",
+    Level.LIQUIDATION: "The venue may be closing it: look there first.",
+    Level.BANKRUPTCY: "Its margin is used up; a close from here costs the insurance fund. Look at the venue.",
+}
+
+
+def summary(event: AlertEvent) -> str:
+    """Return the sentence for *event*."""
+    if event.kind == "position.resolved":
+        again = " Verify at the venue." if event.severity in {"liquidation", "bankruptcy"} else ""
+        return f"{_who(event)}: {event.level.word} again ({event.reason}), {_where(event)}.{again}"
+    if event.kind == "position.stale":
+        return (
+            f"{_who(event)} has no trustworthy mark price ({event.reason}), its distance is unknown; "
+            f"last known level: {event.level.word}. Watch it at the venue until this is resolved."
+        )
+    if event.kind == "position.unwatchable":
+        return f"{_who(event)} cannot be watched ({event.reason}). Watch it at the venue or correct the configuration."
+    if event.kind == "position.flapping":
+        return f"{_who(event)} keeps crossing its levels and is held at {event.level.word}; {_where(event)}."
+    if event.position and event.kind == f"position.{event.level.word}":
+        eased = f", down from {event.prev_level.word}" if event.level < event.prev_level else ""
+        return f"{_who(event)}: {event.level.word}{eased}, {_where(event)}. {_ADVICE.get(event.level, '')}".rstrip()
+    return _other(event)
+
+
+def _other(event: AlertEvent) -> str:
+    names = ", ".join(event.positions[:NAMED])
+    if len(event.positions) > NAMED:
+        names += f" and {len(event.positions) - NAMED} more"
+    if event.kind == "feed.down":
+        return (
+            f"No usable data from {event.venue} ({event.reason}): {names or 'no position'} unknown. Watch them there."
+        )
+    if event.kind == "feed.recovered":
+        return f"Data from {event.venue} are back: {names or 'no position'} watched again."
+    if event.kind == "receiver.misconfigured":
+        return f"{event.subject} refuses what is sent to it ({event.reason}). Check its address and its secret."
+    about = " ".join(part for part in (event.venue, event.symbol, event.position) if part) or event.subject
+    return f"{event.kind}: {about}" + (f" ({event.reason})." if event.reason else ".")
+
+
+def _who(event: AlertEvent) -> str:
+    return " ".join(part for part in (event.symbol, event.side, event.position) if part)
+
+
+def _price(value: float) -> str:
+    """Return a price for people: eight digits tell enough; the payload has it in full."""
+    return shortest(float(f"{value:.8g}"))
+
+
+def _where(event: AlertEvent) -> str:
+    if event.mark_price is None:
+        return "its mark price is not known"
+    text = f"mark {_price(event.mark_price)}"
+    if event.liquidation_price is None:
+        return f"{text}, no price liquidates it"
+    distance = event.liquidation_distance_ratio
+    line = f"its liquidation price {_price(event.liquidation_price)}"
+    if distance is None:
+        text += f" against {line}"
+    elif distance > 0.0:
+        text += f" is {100 * distance:.2f} % from {line}"
+    else:
+        text += f" is {-100 * distance:.2f} % past {line}"
+    if event.level is Level.BANKRUPTCY and event.bankruptcy_price is not None:
+        text += f" and at or past its bankruptcy price {_price(event.bankruptcy_price)}"
+    return text
