@@ -26,7 +26,7 @@ from monitor.core.levels import Terms
 from monitor.delivery.outbox import Outbox
 from monitor.delivery.settings import DeliveryTimes
 from monitor.engine.engine import Engine
-from monitor.engine.watch import WatchedAccount
+from monitor.engine.watch import WatchedAccount, removed_positions
 from monitor.errors import ConfigError
 from monitor.export.exposition import Exposition
 from monitor.export.sources import ProcessStats, Sources
@@ -93,9 +93,9 @@ class App:
                 boot(),
                 self.hooks.liquidation,
             )
-            for state in self.engine.restore(loaded.states.values()):
-                log.info("alert.resolved", subject=state.subject, reason="position_removed", announced=False)
+            left = self.engine.restore(loaded.states.values())
             self.outbox = Outbox(store, loaded, settings.receivers, self.delivery_times)
+            self.announce(removed_positions(left, boot()))
             self.process = ProcessStats(
                 config_hash=settings.hash, version=__version__, restarts=self.supervisor.restarts
             )

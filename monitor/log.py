@@ -16,11 +16,27 @@ MAX_TEXT = 256
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+def _shortened(value: Any) -> Any:
+    """Return *value* with foreign text in it cut, inside rendered exceptions as well."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT else value[: MAX_TEXT - 1] + "…"
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    return value
+
+
 def _cut(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Shorten foreign text; escaping of line ends is the renderer's."""
+    return {key: _shortened(value) for key, value in event.items()}
+
+
+def _printable(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Escape what would steer a terminal; JSON escapes it by itself."""
     for key, value in event.items():
-        if isinstance(value, str) and len(value) > MAX_TEXT and key != "exception":
-            event[key] = value[: MAX_TEXT - 1] + "…"
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
     return event
 
 
@@ -41,7 +57,7 @@ def configure(level: str = "info", form: str = "json", stream: TextIO | None = N
         renderer = structlog.dev.ConsoleRenderer(
             colors=False, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
         )
-        processors += [_cut, renderer]
+        processors += [_cut, _printable, renderer]
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

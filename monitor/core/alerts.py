@@ -170,13 +170,17 @@ class AlertState(msgspec.Struct):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One decision of the ladder: what kind of alert event, from which level to which, over which ones."""
+    """One decision of the ladder: what kind of alert event, from which level to which, over which ones.
+
+    ``worst`` is the highest level of the episode that a resolve ends.
+    """
 
     kind: str
     level: Level
     prev_level: Level
     skipped: tuple[str, ...] = ()
     reason: str = ""
+    worst: Level = Level.OK
 
 
 def step(state: AlertState, price: float, lines: Lines, ladder: Ladder, now: float, *, live: bool) -> list[Change]:
@@ -254,10 +258,11 @@ def quiet_band(state: AlertState, price: float, lines: Lines, ladder: Ladder) ->
         line = lines.clear_price(level, ladder) if level <= state.raw else lines.raise_price(level, ladder)
         if line is None:
             continue
-        if line <= price:
-            low = max(low, min(line * (1.0 + BAND_MARGIN), price))
-        if line >= price:
-            high = min(high, max(line * (1.0 - BAND_MARGIN), price))
+        below, above = line * (1.0 - BAND_MARGIN), line * (1.0 + BAND_MARGIN)
+        if price >= below:
+            low = max(low, min(above, price))
+        if price <= above:
+            high = min(high, max(below, price))
     return low, high
 
 
@@ -286,8 +291,9 @@ def _announce(state: AlertState, ladder: Ladder, now: float, before: Level, *, l
         state.episode += 1
         state.announced = Level.OK
     if level is Level.OK:
+        worst = max(before, state.announced)
         state.announced = Level.OK
-        out.append(Change("position.resolved", level, before, reason="recovered"))
+        out.append(Change("position.resolved", level, before, reason="recovered", worst=worst))
     elif level > before:
         passed = tuple(Level(k).word for k in range(before + 1, level))
         held_from_before = level > state.raw  # the flapping just announced says so itself

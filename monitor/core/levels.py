@@ -49,9 +49,10 @@ class Levels(msgspec.Struct, frozen=True):
     ``liquidation_price`` is the recovery price) or ``unavailable`` (something is unknown: ``missing`` says what).
     ``danger`` is +1 where a rising mark leads to liquidation and -1 where a falling one does; ``bankruptcy_danger``
     likewise, and 0 without a price. The two differ for a nearly balanced hedge pair, whose requirement grows faster
-    with the price than its net profit. ``tier`` is the one at the liquidation price (at the mark when there is none), ``tier_notional`` the notional that chose it.
-    Distances are ratios of the mark, positive while safe. ``collateral`` is K of the module's formula, with
-    ``others_profit`` and ``others_maintenance`` of the positions beside it.
+    with the price than its net profit. ``tier`` is the one at the liquidation price (at the mark when there is
+    none), ``tier_notional`` the notional that chose it. Distances are ratios of the mark, positive while safe.
+    ``collateral`` is K of the module's formula, with ``others_profit`` and ``others_maintenance`` of the positions
+    beside it.
     """
 
     status: str
@@ -161,9 +162,7 @@ def first_crossing(mark: float, collateral: float, legs: Sequence[Leg], *, up: b
         if jumps and (intercept + slope * start <= 0.0) == falling:
             return start
         if slope != 0.0 and (slope < 0.0) == (up == falling):  # the surplus moves towards zero on this stretch
-            root = -intercept / slope
-            if not (root > start if up else root < start):
-                return start  # rounding: the root lies on the boundary itself, or the mark is exactly at it
+            root = -intercept / slope  # not before start but by rounding, where a boundary or the mark is the root
             if root <= edge if up else root >= edge:
                 return root if root > 0.0 else None
         start = edge
@@ -222,8 +221,9 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
     if position.quantity == 0.0:
         return Levels(status=NONE, approximations=tuple(notes))
     own = terms.get(position.symbol, Terms())
-    if own.kind != "linear":
-        return Levels(status=UNAVAILABLE, missing=(f"a rule for {own.kind} contracts",), approximations=tuple(notes))
+    if own.kind != "linear" or not _calculates(rule):
+        what = f"a calculation for {own.kind} contracts by the rule of {rule.name}"
+        return Levels(status=UNAVAILABLE, missing=(what,), approximations=tuple(notes))
 
     missing: list[str] = []
     cross = position.margin_mode == "cross"
@@ -255,8 +255,7 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
     bankruptcy = None
     if collateral is not None and others_marked:
         bankruptcy = bankruptcy_price(collateral + others_profit, legs)
-    net = sum(p.quantity for p in siblings)
-    bankruptcy_danger = 0 if bankruptcy is None else -1 if net > 0.0 else 1
+    bankruptcy_danger = 0 if bankruptcy is None else -1 if sum(p.quantity for p in siblings) > 0.0 else 1
     if mark is None or collateral is None or not others_marked:
         return Levels(
             status=UNAVAILABLE,
@@ -295,6 +294,8 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
     liquidatable = surplus(mark, free, legs) <= 0.0  # not equity <= requirement: rounding must not part the two
     status = ALREADY_LIQUIDATABLE if liquidatable else NONE if price is None else OK
     at = abs(position.quantity) * (mark if price is None else price)
+    if price is not None and maintenance_margin(at, table.tier_at(at)) < 0.0:
+        notes.append("the requirement there is negative: the ladder seems to lack its lower tiers")
     if table.cap is not None and at > table.cap:
         notes.append(f"notional {at:.0f} lies above the ladder's published maximum {table.cap:.0f}: last tier used")
     return Levels(
@@ -317,6 +318,11 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
         profit=profit,
         approximations=tuple(notes),
     )
+
+
+def _calculates(rule: LiquidationRule) -> bool:
+    """Return whether this module has the calculation that *rule* asks for."""
+    return (rule.maintenance, rule.tier_by, rule.bankruptcy) == ("mark", "notional", "equity")
 
 
 def closing_fee(terms: Terms, rule: LiquidationRule) -> float:

@@ -72,8 +72,8 @@ class Engine:
             neighbours.append(watch)
             self._watches.append(watch)
             venue.silence.add(watch)
-            if sharing and position.margin_mode == "cross":
-                self._shared.append(watch)
+            if len(watch.legs) > 1 or (sharing and position.margin_mode == "cross"):
+                self._shared.append(watch)  # another mark, or its own far move, changes its lines
 
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
         """Take up the alert states of an earlier run and return those whose subject is not watched any more."""
@@ -82,7 +82,7 @@ class Engine:
         by_subject = {stored.subject: stored for stored in states}
         for subject, watch in watches.items():
             if subject in by_subject:
-                watch.restore(by_subject.pop(subject))
+                watch.restore(by_subject.pop(subject), self.last_pass)
         for subject, silence in silences.items():
             silence.restore(by_subject.pop(subject, StoredState(subject)))
         return list(by_subject.values())

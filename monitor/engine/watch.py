@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -30,6 +30,30 @@ class WatchedAccount(msgspec.Struct, frozen=True):
     terms: Mapping[str, Terms] = msgspec.field(default_factory=dict)
     shipped: Mapping[str, TierTable] = msgspec.field(default_factory=dict)
     ladders: Mapping[str, Ladder] = msgspec.field(default_factory=dict)
+
+
+def removed_positions(states: Iterable[StoredState], now: float) -> list[AlertEvent]:
+    """Return the resolves of positions that were in alarm in an earlier run and are not watched any more."""
+    return [
+        AlertEvent(
+            kind="position.resolved",
+            severity=max(Level(stored.announced), Level.WARNING).word,
+            subject=stored.subject,
+            venue="",
+            state=StoredState(stored.subject, seq=stored.seq + 1, episode=stored.episode),
+            seq=stored.seq + 1,
+            episode=stored.episode,
+            level=Level.OK,
+            prev_level=max(Level(stored.raw), Level(stored.held)),
+            quality=Quality.NEVER,
+            reason="position_removed",
+            arrived=now,
+            account=stored.subject.partition("/")[0],
+            position=stored.subject.partition("/")[2],
+        )
+        for stored in states
+        if "/" in stored.subject and (stored.raw or stored.held)
+    ]
 
 
 class Watch:
@@ -69,12 +93,17 @@ class Watch:
         self.source = "mark"
         self.timed = False
 
-    def restore(self, stored: StoredState) -> None:
-        """Take up the state of an earlier run; its quality stays *never* until the first price."""
+    def restore(self, stored: StoredState, now: float) -> None:
+        """Take up the state of an earlier run; its quality stays *never* until the first price.
+
+        A position that was flapping has to be calm for a whole window from *now* on.
+        """
+        held = Level(stored.held)
         self.state = AlertState(
             raw=Level(stored.raw),
-            held=Level(stored.held),
+            held=held,
             flapping=stored.flapping,
+            changes=[(now, held)] * (self.ladder.flap_calm_changes + 1) if stored.flapping else [],
             announced=Level(stored.announced),
             episode=stored.episode,
             seq=stored.seq,
@@ -137,7 +166,7 @@ class Watch:
         """Return the alert event for *change*, with the next sequence number of the position."""
         state, lines = self.state, self.lines
         state.seq += 1
-        worst = max(change.level, change.prev_level) if change.kind == "position.resolved" else change.level
+        worst = change.worst or change.level
         severity = worst.word if worst else "warning"
         distance = bankruptcy = None
         if price is not None and lines.liquidation_price is not None:
