@@ -1,0 +1,133 @@
+"""The rate-limited REST poller beside the streams: every resource on its own interval, one request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from monitor.core.events import Event, VenueTime
+from monitor.errors import FeedError, RateLimited, WireError
+from monitor.feed.budget import Budget
+from monitor.feed.intake import Intake
+from monitor.feed.settings import FeedSettings
+from monitor.log import Sampler
+from monitor.net.backoff import Backoff
+from monitor.net.clock import boot
+from monitor.net.http import Http
+from monitor.net.lookup import Lookup
+from monitor.net.window import wait_for_room
+from monitor.venues.base import Poll, Venue
+
+log = structlog.get_logger()
+
+
+class Poller:
+    """Reads the polls of one venue again and again. A failure is retried by backoff and never ends it."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        polls: Sequence[Poll],
+        rest_url: str,
+        intake: Intake,
+        settings: FeedSettings,
+        *,
+        tls: ssl.SSLContext | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._venue = venue
+        self._polls = polls
+        self._intake = intake
+        self._settings = settings
+        self._chance = chance
+        self._budget = Budget(venue.limits, settings)
+        for poll in polls:
+            intake.stats.polls.setdefault((poll.resource,), 0)
+        self._sampler = Sampler(settings.sample_seconds)
+        self._backoffs = [Backoff(settings.poll_backoff_seconds) for _ in polls]
+        self._due = [float("-inf")] * len(polls)
+        """Boot time at which each poll is to be read next: at first all at once, in the venue's order."""
+        self._http = Http(
+            rest_url,
+            body_bytes=venue.limits.body_bytes,
+            timeout_seconds=settings.request_timeout_seconds,
+            lookup=Lookup(settings.lookup_timeout_seconds),
+            tls=tls,
+            heard=self._hear,
+        )
+
+    async def first_round(self) -> bool:
+        """Read every resource once and return whether all of them could be read."""
+        async with self._http:
+            return all([await self._read(index) for index in range(len(self._polls))])
+
+    async def run(self) -> None:
+        """Read on until cancelled."""
+        if not self._polls:
+            await asyncio.Event().wait()
+        async with self._http:
+            while True:
+                index = min(range(len(self._polls)), key=self._due.__getitem__)
+                await asyncio.sleep(max(self._due[index] - boot(), 0.0))
+                await self._read(index)
+
+    async def _read(self, index: int) -> bool:
+        """Read one resource as soon as the venue allows it, and set when to read it next."""
+        poll = self._polls[index]
+        now = await wait_for_room(lambda now: self._budget.delay(now, poll.weight))
+        self._budget.spend(now, poll.weight)
+        self._intake.stats.polls.add(poll.resource)
+        try:
+            await self._fetch(poll)
+        except (FeedError, WireError) as error:
+            self._failed(index, error)
+            return False
+        jitter = self._settings.poll_jitter * (2.0 * self._chance() - 1.0)
+        self._backoffs[index] = Backoff(self._settings.poll_backoff_seconds)
+        self._due[index] = boot() + poll.interval_seconds * (1.0 + jitter)
+        return True
+
+    async def _fetch(self, poll: Poll) -> None:
+        """Ask, decode, hand over. Raises ``FeedError`` or ``WireError``.
+
+        The venue's clock is taken to have been read in the middle of the request.
+        """
+        asked = boot()
+        body = await self._http.get(poll.path, poll.params)
+        answered = boot()
+        for event in self._intake.decode_body(poll.decode, body, answered):
+            if type(event) is VenueTime:
+                timed: Event = msgspec.structs.replace(event, round_trip_seconds=answered - asked)
+                self._intake.deliver(timed, (asked + answered) / 2.0)
+            else:
+                self._intake.deliver(event, answered)
+
+    def _failed(self, index: int, error: FeedError | WireError) -> None:
+        """Retry or give up? Always retry: by backoff, and never while the venue asked for quiet."""
+        poll, now = self._polls[index], boot()
+        reason = "malformed" if isinstance(error, WireError) else error.reason
+        delay = min(self._backoffs[index].next_delay(self._chance), poll.interval_seconds)
+        if isinstance(error, RateLimited):
+            self._budget.quiet(now, error.retry_after_seconds)
+            delay = max(delay, self._budget.delay(now, poll.weight))
+        self._due[index] = now + delay
+        self._intake.stats.polls_failed.add(poll.resource, reason)
+        if self._sampler.allows(f"{poll.resource} {reason}", now):
+            log.warning(
+                "feed.refused",
+                venue=self._venue.name,
+                resource=poll.resource,
+                reason=reason,
+                error=str(error),
+                retry_in_seconds=round(delay, 3),
+            )
+
+    def _hear(self, headers: Mapping[str, str]) -> None:
+        used = headers.get(self._venue.limits.weight_header, "")
+        if used.isascii() and used.isdecimal():
+            self._budget.reported(boot(), float(used[:12]))
