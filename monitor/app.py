@@ -125,7 +125,7 @@ class App:
             gc.freeze()
             async with asyncio.TaskGroup() as group:
                 keepers = [self._keep(group, "tick", self._tick), self._keep(group, "loop lag", self._watch_loop)]
-                keepers += [self._keep(group, f"feed {feed.venue.name}", feed.run) for feed in self.feeds]
+                keepers += [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in self.feeds]
                 sender = self._keep(group, "outbox", self.outbox.run)
                 self._on_signals()
                 self._say_started()
