@@ -26,7 +26,7 @@ from monitor.core.levels import Terms
 from monitor.delivery.outbox import Outbox
 from monitor.delivery.settings import DeliveryTimes
 from monitor.engine.engine import Engine
-from monitor.engine.watch import WatchedAccount, removed_positions
+from monitor.engine.watch import WatchedAccount, removed_subjects
 from monitor.errors import ConfigError
 from monitor.export.exposition import Exposition
 from monitor.export.sources import ProcessStats, Sources
@@ -92,10 +92,11 @@ class App:
                 {name: venue.expected_intervals for name, venue in VENUES.items()},
                 boot(),
                 self.hooks.liquidation,
+                self._report,
             )
             left = self.engine.restore(loaded.states.values())
             self.outbox = Outbox(store, loaded, settings.receivers, self.delivery_times)
-            self.announce(removed_positions(left, boot()))
+            self.announce(removed_subjects(left, boot()))
             self.process = ProcessStats(
                 config_hash=settings.hash, version=__version__, restarts=self.supervisor.restarts
             )
@@ -120,25 +121,36 @@ class App:
         await web.start()
         self.port = web.port
         try:
-            await self._bootstrap()
-            gc.collect()
-            gc.freeze()
             async with asyncio.TaskGroup() as group:
-                keepers = [self._keep(group, "tick", self._tick), self._keep(group, "loop lag", self._watch_loop)]
-                keepers += [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in self.feeds]
-                sender = self._keep(group, "outbox", self.outbox.run)
                 self._on_signals()
-                self._say_started()
-                self.started.set()
-                await self.stopping.wait()
+                sender = self._keep(group, "outbox", self.outbox.run)  # what an earlier run left waits for nothing
+                keepers = [self._keep(group, "tick", self._tick), self._keep(group, "loop lag", self._watch_loop)]
+                if await self._unless_stopped(group, self._bootstrap()):
+                    gc.collect()
+                    gc.freeze()
+                    keepers += [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in self.feeds]
+                    self._say_started()
+                    self.started.set()
+                    await self.stopping.wait()
                 for keeper in keepers:
                     keeper.cancel()
-                left = not await self.outbox.drain(DRAIN_SECONDS)
-                if left:
+                if not await self.outbox.drain(DRAIN_SECONDS):
                     log.warning("delivery.failed", reason="stopping", detail="undelivered alerts stay in the store")
                 sender.cancel()
         finally:
             await web.stop()
+
+    async def _unless_stopped(self, group: asyncio.TaskGroup, work: Coroutine[None, None, None]) -> bool:
+        """Do *work* and return True, or cut it short and return False when it is time to stop."""
+        doing = group.create_task(work, name="bootstrap")
+        stopped = group.create_task(self.stopping.wait(), name="stopped")
+        await asyncio.wait({doing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self.stopping.is_set():
+            doing.cancel()
+            return False
+        await doing
+        return True
 
     def _keep(
         self, group: asyncio.TaskGroup, name: str, work: Callable[[], Coroutine[None, None, None]]
@@ -185,6 +197,10 @@ class App:
         self.outbox.submit(alerts)
         if self.hooks.alerts is not None:
             self.hooks.alerts(alerts)
+
+    def _report(self, subject: str, error: Exception) -> None:
+        """Say that a position's evaluation raised; the engine has made that position alone unknown."""
+        log.error("task.restarted", task=f"evaluation of {subject}", reason=type(error).__name__, exc_info=error)
 
     async def _tick(self) -> None:
         while True:

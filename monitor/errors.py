@@ -66,13 +66,6 @@ class RateLimited(FeedError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class SubscriptionRefused(FeedError):
-    """The venue said no to one stream; the others go on."""
-
-    reason = "refused"
-    retryable = False
-
-
 class DeliveryError(MonitorError):
     """One attempt to deliver failed; nothing is dropped before its time to live."""
 

@@ -40,14 +40,6 @@ def bounded(value: float) -> float:
     return value
 
 
-def parse_price(text: str) -> float:
-    """Return a decimal that is a price: strictly positive. Raises ``ValueError``."""
-    value = parse_decimal(text)
-    if value <= 0.0:
-        raise ValueError(f"{text!r} is not positive")
-    return value
-
-
 def shortest(value: float) -> str:
     """Return the shortest decimal text that reads back as the same float64, without exponent.
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.numbers import LIMIT, MAX_TEXT, bounded, parse_decimal, parse_price, shortest
+from monitor.numbers import LIMIT, MAX_TEXT, bounded, parse_decimal, shortest
 
 GOOD = {
     "0": 0.0,
@@ -98,16 +98,6 @@ def test_a_float_out_of_bounds_is_refused(value):
 @pytest.mark.parametrize("value", [0.0, -0.0, math.nextafter(LIMIT, 0.0), -math.nextafter(LIMIT, 0.0), 5e-324])
 def test_a_float_within_bounds_is_given_back(value):
     assert bounded(value) == value
-
-
-@pytest.mark.parametrize("text", ["0", "-0", "0.000", "-1", "1e-400"])
-def test_a_price_must_be_positive(text):
-    with pytest.raises(ValueError, match="is not positive"):
-        parse_price(text)
-
-
-def test_a_price_may_be_as_small_as_float64_goes():
-    assert parse_price("1e-320") > 0.0
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def read_accounts(
 ) -> AccountFile:
     """Return what ``accounts`` and ``terms`` of *root* say; *outer_terms* and *ladder* stand where they are silent."""
     reader = _Reader(root.problems, known_venues, ladder, warnings)
-    terms = read_terms(root.section("terms"), outer_terms, warnings)
+    terms_section = root.section("terms")
+    terms = read_terms(terms_section, outer_terms, warnings)
     if "accounts" not in root:
         root.note(root.place_of("accounts"), f"missing: expected {MISSING_ACCOUNTS}")
     sections = root.sections("accounts")
@@ -53,12 +54,21 @@ def read_accounts(
         root.note(root.place_of("accounts"), "expected at least one account")
     for section in sections or ():
         _read_account(section, terms, reader)
+    held = {position.symbol for account in reader.accounts for position in account.positions}
+    _warn_of_idle_terms(terms_section, held, warnings)
     return AccountFile(
         accounts=tuple(reader.accounts),
         terms=reader.terms,
         ladders=reader.ladders,
         places=Places(reader.account_places, reader.position_places, reader.symbol_places),
     )
+
+
+def _warn_of_idle_terms(section: Section | None, held: Collection[str], warnings: list[str]) -> None:
+    """Say which terms no position uses: a misspelt symbol would silently leave the position to other terms."""
+    for symbol, _, place in section.members() if section is not None else ():
+        if symbol not in held:
+            warnings.append(f"{place}: no position has this symbol{nearest(symbol, held)}")
 
 
 def _read_account(section: Section, outer_terms: Mapping[str, SymbolTerms], reader: _Reader) -> None:
@@ -75,12 +85,14 @@ def _read_account(section: Section, outer_terms: Mapping[str, SymbolTerms], read
     position_mode = section.text("position_mode", one_of=POSITION_MODES) or "one_way"
     balance = section.number("balance")
     equity = section.number("equity")
-    terms = read_terms(section.section("terms"), outer_terms, reader.warnings)
+    terms_section = section.section("terms")
+    terms = read_terms(terms_section, outer_terms, reader.warnings)
     positions = [
         _read_position(each, section, margin_mode, terms, reader)
         for each in section.sections("positions", needed=True) or ()
     ]
     section.done()
+    _warn_of_idle_terms(terms_section, {position.symbol for position, _ in positions}, reader.warnings)
     _check_collateral(section, positions)
     _check_sides(positions, position_mode)
     reader.terms[name] = terms

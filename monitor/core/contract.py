@@ -78,19 +78,6 @@ def ladder_problem(tiers: Sequence[Tier]) -> str | None:
     return None
 
 
-class Contract(msgspec.Struct, frozen=True):
-    """A perpetual or dated futures contract. ``contract_size`` is asset per contract as the venue counts them."""
-
-    venue: str
-    symbol: str
-    kind: str = "linear"
-    contract_size: float = 1.0
-    base: str = ""
-    quote: str = ""
-    settle: str = ""
-    tick_size: float | None = None
-
-
 class LiquidationRule(msgspec.Struct, frozen=True):
     """How a venue calculates, with the page it was read on and the day. There is no default to inherit.
 

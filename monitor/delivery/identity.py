@@ -13,7 +13,13 @@ import msgspec
 
 from monitor.core.alert_event import AlertEvent
 
-_DATA_KINDS = ("position.stale", "position.unwatchable", "position.terms_changed", "position.drift")
+_DATA_KINDS = (
+    "position.stale",
+    "position.unwatchable",
+    "position.terms_changed",
+    "position.drift",
+    "feed.recovered",  # of one position: it ends that position's stale alert
+)
 
 
 def event_id(state_id: str, run_id: str, event: AlertEvent, created_ms: int) -> str:
@@ -36,7 +42,7 @@ def dedup_key(event: AlertEvent) -> str:
     A position has two families, ``liquidation`` and ``data``; anything else is a family by its own name.
     """
     family = event.kind.partition(".")[0]
-    if family == "position":
+    if event.position:
         family = "data" if event.kind in _DATA_KINDS else "liquidation"
     return _digest(event.account, event.subject, family)
 

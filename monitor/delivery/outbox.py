@@ -123,7 +123,7 @@ class Outbox:
             position=event.position or None,
             venue=event.venue,
             symbol=event.symbol or None,
-            level=event.level.word,
+            position_level=event.level.word,
             quality=event.quality.word,
             reason=event.reason or None,
             liquidation_distance_ratio=event.liquidation_distance_ratio,

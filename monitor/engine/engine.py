@@ -8,20 +8,26 @@ are computed when somebody looks (``views``) or for an alert, never per price.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from monitor.core import events as ev
 from monitor.core.alert_event import AlertEvent, StoredState
-from monitor.core.alerts import Change, Level, Quality
-from monitor.core.contract import Tier, TierTable, ladder_problem
+from monitor.core.alerts import Change, Quality
+from monitor.core.contract import Tier, TierTable, build_deductions, ladder_problem
 from monitor.core.events import Event
 from monitor.engine import show
-from monitor.engine.facts import JUMP, SymbolFacts, Verdict
+from monitor.engine.facts import JUMP, Field, SymbolFacts, Verdict
 from monitor.engine.venue_state import Observe, VenueState
 from monitor.engine.views import FundView, PositionView, SymbolView, VenueView
-from monitor.engine.watch import Watch, WatchedAccount
+from monitor.engine.watch import Book, Watch, WatchedAccount
 
 NOTHING: tuple[AlertEvent, ...] = ()
+
+Report = Callable[[str, Exception], None]
+
+BROKEN_SECONDS = 60.0
+"""A position whose evaluation raised is unknown for so long before it is tried again."""
 
 TERMS_MOVE = 0.005
 """A liquidation price that moves by more than this share of the mark through new terms is announced."""
@@ -33,7 +39,8 @@ class Engine:
     """All watched positions of all venues.
 
     *expected* gives the longest normal silence per venue and price field, in seconds; *started* is now on the
-    boot clock; *observe* is called with every public liquidation of a watched symbol.
+    boot clock; *observe* is called with every public liquidation of a watched symbol, *report* with the subject of a
+    position whose evaluation raised and what it raised: that position alone is unknown for a minute.
     """
 
     def __init__(
@@ -42,6 +49,7 @@ class Engine:
         expected: Mapping[str, Mapping[str, float]],
         started: float,
         observe: Observe | None = None,
+        report: Report | None = None,
     ) -> None:
         self.last_pass = started
         self._venues: dict[str, VenueState] = {}
@@ -49,7 +57,9 @@ class Engine:
         self._by_symbol: dict[tuple[str, str], list[Watch]] = {}
         self._shared: list[Watch] = []
         self._timed: set[Watch] = set()
+        self._broken: set[Watch] = set()
         self._observe = observe
+        self._report = report
         for watched in accounts:
             self._add(watched, expected, started)
         self._on: dict[type, Callable[[Any, float], Sequence[AlertEvent]]] = {
@@ -64,15 +74,14 @@ class Engine:
     def _add(self, watched: WatchedAccount, expected: Mapping[str, Mapping[str, float]], started: float) -> None:
         name = watched.account.venue
         venue = self._venues.setdefault(name, VenueState(name, expected.get(name, {}), started, self._observe))
-        sharing = len({p.symbol for p in watched.account.cross_positions()}) > 1
+        book = Book(watched, {p.symbol: venue.facts(p.symbol) for p in watched.account.positions})
         for position in watched.account.positions:
-            facts = venue.facts(position.symbol)
             neighbours = self._by_symbol.setdefault((name, position.symbol), [])
-            watch = Watch(watched, position, facts, slot=len(neighbours))
+            watch = Watch(book, position, slot=len(neighbours))
             neighbours.append(watch)
             self._watches.append(watch)
             venue.silence.add(watch)
-            if len(watch.legs) > 1 or (sharing and position.margin_mode == "cross"):
+            if len(watch.legs) > 1 or watch.siblings:
                 self._shared.append(watch)  # another mark, or its own far move, changes its lines
 
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
@@ -116,91 +125,106 @@ class Engine:
         return self._on_unusual_mark(facts, price, time, now)
 
     def _on_unusual_mark(self, facts: SymbolFacts, price: float, time: float, now: float) -> list[AlertEvent]:
-        first = facts.mark.value == 0.0
         verdict, reason = facts.take_mark(price, time, now)
         if verdict in {Verdict.REFUSED, Verdict.HELD}:
             if verdict is Verdict.REFUSED:
                 self._venues[facts.venue].rejected.add(reason)
             return []
-        watches = self._by_symbol[facts.venue, facts.symbol]
-        if first:
-            self._solve(watches)
-        if verdict is Verdict.LATE:
-            out = self._requalify(facts, now)
-            return out + self._fire(facts, price, "late mark", now, live=False)
-        return self._requalify(facts, now) + self._fire(facts, price, "mark", now, live=True)
+        return self._accepted(facts, now)
+
+    def _accepted(self, facts: SymbolFacts, now: float) -> list[AlertEvent]:
+        """Let the mark that was just stored work: on what is not solved yet, on the quality, on the levels."""
+        if facts.unsolved:
+            watches = self._by_symbol[facts.venue, facts.symbol]
+            for watch in watches:
+                if not watch.solved:
+                    self._try(watch, now, watch.solve)
+            facts.unsolved = not all(watch.solved for watch in watches)
+        mark = facts.mark
+        out = self._requalify(facts, now)
+        return out + self._fire(facts, mark.value, "late mark" if mark.late else "mark", now, live=not mark.late)
 
     def _fire(self, facts: SymbolFacts, price: float, source: str, now: float, *, live: bool) -> list[AlertEvent]:
         watches = self._by_symbol[facts.venue, facts.symbol]
         out: list[AlertEvent] = []
         for slot in facts.triggers.fire(price):
             watch = watches[slot]
-            if watch.state.quality is Quality.LIVE and not live:
+            own = watch.state.quality is Quality.LIVE
+            if own and not live:
                 watch.rearm()  # its own mark is still good: no other price speaks for it
-                continue
-            out += watch.evaluate(price, source, now, live=live and watch.state.quality is Quality.LIVE)
-            self._schedule(watch)
+            else:
+                out += self._try(watch, now, partial(watch.evaluate, price, source, now, live=own and live))
+        return out
+
+    def _try(self, watch: Watch, now: float, work: Callable[[], list[AlertEvent] | None]) -> list[AlertEvent]:
+        """Do *work* for one position. If it raises, that position is unknown and the others never notice."""
+        try:
+            out = work() or []
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the neighbours
+            out = []
+            watch.broken_until = now + BROKEN_SECONDS
+            self._broken.add(watch)
+            if watch.set_quality(Quality.STALE, "error", now):
+                self._venues[watch.facts.venue].silence.note(watch, now)
+            if self._report is not None:
+                self._report(watch.subject, error)
+        if watch.timed:
+            self._timed.add(watch)
+        else:
+            self._timed.discard(watch)
         return out
 
     def _on_last(self, event: ev.LastPrice, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
-        if facts is None or facts.last.take(event.last_price, event.event_time, now, facts.clock):
-            return NOTHING
-        return NOTHING if facts.live and facts.held is None else self._stand_in(facts, now)
+        return NOTHING if facts is None else self._on_other(facts, facts.last, event.last_price, event.event_time, now)
 
     def _on_book(self, event: ev.BestQuote, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
         if facts is None:
             return NOTHING
         middle = (event.bid_price + event.ask_price) / 2.0
-        if facts.book.take(middle, event.event_time, now, facts.clock):
-            return NOTHING
-        return NOTHING if facts.live and facts.held is None else self._stand_in(facts, now)
+        return self._on_other(facts, facts.book, middle, event.event_time, now)
 
-    def _stand_in(self, facts: SymbolFacts, now: float) -> list[AlertEvent]:
-        """Let the most dangerous fresh price raise levels while the mark is not live."""
+    def _on_other(
+        self, facts: SymbolFacts, field: Field, price: float, time: float, now: float
+    ) -> Sequence[AlertEvent]:
+        """Take a price that may stand in for the mark, or confirm a jump of it, while the mark is not live."""
+        if field.take(price, time, now, facts.clock) is not None or (facts.live and facts.held is None):
+            return NOTHING
         out = self._release(facts, now)
         if facts.live or facts.mark.value == 0.0:
             return out
         out += self._requalify(facts, now)
-        for price, source in facts.fallback(now):
-            out += self._fire(facts, price, source, now, live=False)
+        for candidate, source in facts.fallback(now):
+            out += self._fire(facts, candidate, source, now, live=False)
         return out
 
     def _release(self, facts: SymbolFacts, now: float) -> list[AlertEvent]:
-        if not facts.release(now):
-            return []
-        return self._requalify(facts, now) + self._fire(facts, facts.mark.value, "mark", now, live=True)
+        return self._accepted(facts, now) if facts.release(now) else []
 
     # --- quality -------------------------------------------------------------------------------------------
 
-    def _requalify(self, facts: SymbolFacts, now: float) -> list[AlertEvent]:
-        """Work out the quality of a symbol's positions anew; those that became live are evaluated at the mark."""
-        calm, alarmed, reason = shown = facts.quality(now)
-        facts.live = calm is Quality.LIVE and alarmed is Quality.LIVE
-        if shown == facts.shown and calm is alarmed:
+    def _requalify(self, facts: SymbolFacts, now: float, *, thorough: bool = False) -> list[AlertEvent]:
+        """Work out the quality of a symbol's positions anew; whoever's changed is looked at again.
+
+        Which of two qualities is a position's own hangs on its level too: that is left to the *thorough* tick.
+        """
+        shown = facts.quality(now)
+        if shown == facts.shown and not facts.unsolved and (shown[0] is shown[1] or not thorough):
             return []
         facts.shown = shown
+        facts.live = shown[0] is Quality.LIVE and shown[1] is Quality.LIVE
         out: list[AlertEvent] = []
-        silence = self._venues[facts.venue].silence
         for watch in self._by_symbol[facts.venue, facts.symbol]:
-            quality = alarmed if watch.state.level >= Level.WARNING else calm
-            if not watch.solved and quality is not Quality.NEVER:
-                changed = watch.set_quality(Quality.STALE, "terms", now)
-            else:
-                changed = watch.set_quality(quality, reason, now)
-            if changed:
-                silence.note(watch)
-            if changed and watch.state.quality is Quality.LIVE and watch.solved:
-                out += watch.evaluate(facts.mark.value, "mark", now, live=True)
-            self._schedule(watch)
+            out += self._qualify(watch, now)
         return out
 
-    def _schedule(self, watch: Watch) -> None:
-        if watch.timed:
-            self._timed.add(watch)
-        else:
-            self._timed.discard(watch)
+    def _qualify(self, watch: Watch, now: float) -> list[AlertEvent]:
+        """Give one position the quality it has now; when that changed, evaluate it at what is known."""
+        if not watch.set_quality(*watch.judge(now), now):
+            return []
+        self._venues[watch.facts.venue].silence.note(watch, now)
+        return self._try(watch, now, partial(watch.look, now))
 
     def tick(self, now: float) -> Sequence[AlertEvent]:
         """Let time pass: stale data, quarantines, clearing times, accounts that share collateral, data alerts."""
@@ -209,44 +233,39 @@ class Engine:
             for facts in venue.symbols.values():
                 if facts.held is not None:
                     out += self._release(facts, now)
-                out += self._requalify(facts, now)
+                out += self._requalify(facts, now, thorough=True)
         for watch in self._shared:
             out += self._resolve(watch, now)
         for watch in list(self._timed):
-            if watch.state.quality is Quality.LIVE:
-                out += watch.expire(watch.facts.mark.value, now)
-            self._schedule(watch)
+            if watch.state.quality is Quality.LIVE and watch.facts.held is None:
+                out += self._try(watch, now, partial(watch.expire, watch.facts.mark.value, now))
+        for watch in [w for w in self._broken if now >= w.broken_until]:
+            self._broken.discard(watch)
+            out += self._resolve(watch, now)
         for venue in self._venues.values():
             out += venue.silence.tick(now)
         self.last_pass = now
         return out
 
-    def _solve(self, watches: Iterable[Watch]) -> None:
-        for watch in watches:
-            watch.solve(self._venues[watch.account.venue].symbols)
-
     def _resolve(self, watch: Watch, now: float) -> list[AlertEvent]:
-        """Solve one position anew and evaluate it if its lines moved."""
-        before, was_solved = watch.lines, watch.solved
-        self._solve([watch])
-        if watch.solved != was_solved:
-            watch.facts.shown = (Quality.NEVER, Quality.NEVER, "")
-            return self._requalify(watch.facts, now)
-        if watch.lines == before or not watch.state.quality.known or watch.facts.mark.value == 0.0:
-            return []
-        live = watch.state.quality is Quality.LIVE
-        out = watch.evaluate(watch.facts.mark.value, "mark", now, live=live)
-        self._schedule(watch)
+        """Solve one position anew; when its lines moved, or its quality, evaluate it at what is known."""
+        before = watch.lines
+        self._try(watch, now, watch.solve)
+        out = self._qualify(watch, now)
+        if watch.lines != before:
+            out += self._try(watch, now, partial(watch.look, now))
         return out
 
     # --- terms ---------------------------------------------------------------------------------------------
 
     def _on_terms(self, event: ev.ContractTerms | ev.ContractStatus, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
-        if facts is None or (facts.status == event.status and facts.watchable == event.watchable):
+        if facts is None:
             return NOTHING
         if isinstance(event, ev.ContractTerms):
             facts.settle = event.settle
+        if facts.status == event.status and facts.watchable == event.watchable:
+            return NOTHING
         was = facts.watchable
         facts.status, facts.watchable = event.status, event.watchable
         out = self._requalify(facts, now)
@@ -261,7 +280,7 @@ class Engine:
         if facts is None:
             return NOTHING
         tiers = tuple(Tier(*row) for row in event.rows)
-        if ladder_problem(tiers) is not None:
+        if ladder_problem(tiers) is not None or not _continuous(tiers):
             self._venues[event.venue].rejected.add("bad_tiers")
             return NOTHING
         facts.table = TierTable(tiers, "announced by the venue")
@@ -270,7 +289,7 @@ class Engine:
             before = watch.levels.liquidation_price
             out += self._resolve(watch, now)
             after, mark = watch.levels.liquidation_price, facts.mark.value
-            if before is not None and after is not None and abs(after - before) > TERMS_MOVE * mark:
+            if (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark:
                 level = watch.state.level
                 out.append(watch.announce(Change("position.terms_changed", level, level, reason="tiers"), mark, now))
         return out
@@ -319,3 +338,12 @@ class Engine:
             )
             for venue in self._venues.values()
         ]
+
+
+def _continuous(tiers: Sequence[Tier]) -> bool:
+    """Return whether announced deductions are those that the ladder itself calls for, but for rounding."""
+    built = build_deductions([(tier.floor, tier.maintenance_rate) for tier in tiers])
+    return all(
+        abs(said.deduction - ours.deduction) <= 1.0 + 0.01 * ours.deduction
+        for said, ours in zip(tiers, built, strict=True)
+    )

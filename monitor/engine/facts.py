@@ -80,30 +80,39 @@ class Field(msgspec.Struct, gc=False):
         """Return seconds since the last accepted value; infinity if there was none."""
         return now - self.accepted
 
-    def take(self, value: float, time: float, now: float, clock: VenueClock) -> str | None:
-        """Store a value of a field that is not quarantined; return why it was refused, or None."""
+    def judge(self, value: float, time: float, now: float, clock: VenueClock) -> str | None:
+        """Return why a value must not be used (R4, R5), or None; a venue's least-lag message teaches its clock."""
         clock.learn(time - now)
         if time < self.time:
             return "out_of_order"
-        behind = time - now
-        if not clock.offset - DAY < behind <= clock.offset + AHEAD_SECONDS:
+        if not clock.offset - DAY < time - now <= clock.offset + AHEAD_SECONDS:
             return "bad_time"
         if time == self.time and value == self.value:
             return "repeated"
-        self.late = behind <= clock.late
-        self.value, self.time = value, time
-        if not self.late:
-            self.accepted = now
         return None
+
+    def store(self, value: float, time: float, now: float, *, late: bool) -> None:
+        """Keep a value that was judged usable; only one that is not late is fresh."""
+        self.value, self.time, self.late = value, time, late
+        if not late:
+            self.accepted = now
+
+    def take(self, value: float, time: float, now: float, clock: VenueClock) -> str | None:
+        """Store a value of a field that is never quarantined; return why it was refused, or None."""
+        reason = self.judge(value, time, now, clock)
+        if reason is None:
+            self.store(value, time, now, late=time - now <= clock.late)
+        return reason
 
 
 class Held(msgspec.Struct, gc=False, frozen=True):
-    """A jump in quarantine: the price, its venue time, when it came, whether it is up."""
+    """A jump in quarantine: the price, its venue time, when it came, whether it is up, whether it was late."""
 
     price: float
     time: float
     since: float
     up: bool
+    late: bool
 
 
 class Intervals(msgspec.Struct, frozen=True):
@@ -130,7 +139,9 @@ class Intervals(msgspec.Struct, frozen=True):
 
 
 class SymbolFacts:
-    """All facts of one symbol. ``live`` is true while the mark is fresh enough for every one of its positions."""
+    """All facts of one symbol. ``live`` is true while the mark is fresh enough for every one of its positions,
+    ``unsolved`` while the levels of one of them are not known.
+    """
 
     __slots__ = (
         "book",
@@ -154,6 +165,7 @@ class SymbolFacts:
         "symbol",
         "table",
         "triggers",
+        "unsolved",
         "venue",
         "watchable",
     )
@@ -163,6 +175,7 @@ class SymbolFacts:
         self.mark, self.index, self.last, self.book = Field(), Field(), Field(), Field()
         self.held: Held | None = None
         self.live = False
+        self.unsolved = True
         self.shown: tuple[Quality, Quality, str] = (Quality.NEVER, Quality.NEVER, "no_data")
         self.quarantined = 0
         self.triggers = TriggerBook()
@@ -179,27 +192,21 @@ class SymbolFacts:
     def take_mark(self, price: float, time: float, now: float) -> tuple[Verdict, str]:
         """Judge a mark price that the quick check did not settle, and store it if it is believed."""
         field, clock = self.mark, self.clock
-        clock.learn(time - now)
-        if time < field.time:
-            return Verdict.REFUSED, "out_of_order"
-        behind = time - now
-        if not clock.offset - DAY < behind <= clock.offset + AHEAD_SECONDS:
-            return Verdict.REFUSED, "bad_time"
-        if time == field.time and price == field.value:
-            return Verdict.REFUSED, "repeated"
+        reason = field.judge(price, time, now, clock)
+        if reason is None and self.held is not None and time <= self.held.time:
+            reason = "out_of_order"  # neither a repeat nor an older price says anything about a jump
+        if reason is not None:
+            return Verdict.REFUSED, reason
+        late = time - now <= clock.late or time == field.time
         if self._is_jump(price, now):
             up = price > field.value
             if not (self.held is not None and self.held.up == up) and not self._confirmed_elsewhere(up, now):
-                self.held = Held(price, time, now, up)
+                self.held = Held(price, time, now, up, late)
                 self.quarantined += 1
                 return Verdict.HELD, "quarantined"
         self.held = None
-        field.late = behind <= clock.late or time == field.time
-        field.value, field.time = price, time
-        if field.late:
-            return Verdict.LATE, "late"
-        field.accepted = now
-        return Verdict.ACCEPTED, ""
+        field.store(price, time, now, late=late)
+        return (Verdict.LATE, "late") if late else (Verdict.ACCEPTED, "")
 
     def release(self, now: float) -> bool:
         """Accept a jump whose quarantine ended undisproved or which another source confirms; return whether."""
@@ -207,8 +214,7 @@ class SymbolFacts:
         if held is None or not (now - held.since >= QUARANTINE_SECONDS or self._confirmed_elsewhere(held.up, now)):
             return False
         self.held = None
-        self.mark.value, self.mark.time = held.price, held.time
-        self.mark.accepted, self.mark.late = held.since, False
+        self.mark.store(held.price, held.time, held.since, late=held.late)
         return True
 
     def _is_jump(self, price: float, now: float) -> bool:
@@ -237,6 +243,11 @@ class SymbolFacts:
         calm = Quality.LIVE if age <= limits.mark_calm and not mark.late else otherwise
         alarmed = Quality.LIVE if age <= limits.mark_alarmed and not mark.late else otherwise
         return calm, alarmed, reason
+
+    def quality_for(self, *, alarmed: bool) -> tuple[Quality, str]:
+        """Return the quality worked out last for alarmed or for calm positions, and the reason."""
+        calm, tight, reason = self.shown
+        return (tight if alarmed else calm), reason
 
     def fallback(self, now: float) -> list[tuple[float, str]]:
         """Return the prices that may stand in for the mark, with their names: last trade and middle of the book.

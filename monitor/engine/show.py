@@ -29,8 +29,8 @@ def position(watch: Watch, now: float) -> PositionView:
             notional, equity, requirement = amounts
     return PositionView(
         name=watch.position.name,
-        account=watch.account.name,
-        venue=watch.account.venue,
+        account=watch.book.account.name,
+        venue=watch.book.account.venue,
         symbol=watch.position.symbol,
         side=watch.position.side,
         margin_mode=watch.position.margin_mode,

@@ -18,6 +18,10 @@ from monitor.engine.watch import Watch
 CALM_SECONDS = 30.0
 BOOT_SECONDS = 30.0
 
+BACK_SECONDS = 6.0
+"""So long a price must be known without interruption before data are said to be back: longer than a single value
+of a poll makes it look alive."""
+
 
 class VenueSilence:
     """The data alerts of one venue. Only positions whose price is unknown cost anything at a tick."""
@@ -32,6 +36,8 @@ class VenueSilence:
         self._started = started
         self._watches: list[Watch] = []
         self._unknown: dict[Watch, None] = {}
+        self._returning: dict[Watch, float] = {}
+        self._excused: set[Watch] = set()
         self._alerted: dict[Watch, None] = {}
 
     def add(self, watch: Watch) -> None:
@@ -44,21 +50,28 @@ class VenueSilence:
         self.down, self.seq, self.episode = stored.data_alerted, stored.seq, stored.episode
         self._alerted = {watch: None for watch in self._watches if watch.state.data_alerted}
 
-    def note(self, watch: Watch) -> None:
-        """Note that the quality of a position changed."""
+    def note(self, watch: Watch, now: float) -> None:
+        """Note that the quality of a position changed. One whose contract has stopped trading was announced itself."""
+        self._returning.pop(watch, None)
+        self._excused.discard(watch)
         if watch.state.quality.known:
+            if watch in self._unknown:
+                self._returning[watch] = now
+        elif watch.state.reason == "status":
             self._unknown.pop(watch, None)
+            self._excused.add(watch)
         else:
             self._unknown[watch] = None
 
     def tick(self, now: float) -> list[AlertEvent]:
         """Return the data alerts that are due for the venue's positions."""
+        self._let_return(now)
         lost, out = self._unknown, list[AlertEvent]()
-        all_lost = bool(self._watches) and len(lost) == len(self._watches)
+        all_lost = bool(lost) and len(lost) == len(self._watches) - len(self._excused)
         if self.down and not all_lost:
             self.down = False
             out.append(self._feed("feed.recovered", [w for w in self._watches if w not in lost], now))
-        due = [watch for watch in lost if now >= self._deadline(watch)]
+        due = [w for w in lost if w not in self._returning and now >= self._deadline(w)]
         if all_lost:
             if due and not self.down:
                 self.down = True
@@ -70,11 +83,19 @@ class VenueSilence:
                 watch.state.data_alerted = True
                 self._alerted[watch] = None
                 out.append(self._position("position.stale", watch, now))
-        for watch in [w for w in self._alerted if w.state.quality.known]:
+        for watch in [w for w in self._alerted if w not in lost]:
             del self._alerted[watch]
             watch.state.data_alerted = False
             out.append(self._position("feed.recovered", watch, now))
         return out
+
+    def _let_return(self, now: float) -> None:
+        """Take those for known again that have been so for long enough; at once where nobody was told otherwise."""
+        for watch, since in list(self._returning.items()):
+            told = self.down or watch in self._alerted
+            if not told or now - since >= BACK_SECONDS:
+                del self._returning[watch]
+                self._unknown.pop(watch, None)
 
     def _deadline(self, watch: Watch) -> float:
         if watch.state.quality is Quality.NEVER:
@@ -109,7 +130,12 @@ class VenueSilence:
             level=worst,
             prev_level=worst,
             quality=max(qualities, default=Quality.NEVER),
-            reason=self.why if kind == "feed.down" else "",
+            reason=self._reason(watches) if kind == "feed.down" else "",
             arrived=now,
             positions=tuple(w.position.name for w in watches),
         )
+
+    def _reason(self, watches: Sequence[Watch]) -> str:
+        """Return why the feed is down: what the connection said, else what all its positions say."""
+        reasons = {watch.state.reason for watch in watches}
+        return reasons.pop() if self.why == "no_data" and len(reasons) == 1 else self.why

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from monitor.core import events as ev
 from monitor.core.events import Event
-from monitor.engine.facts import Intervals, SymbolFacts, VenueClock
+from monitor.engine.facts import AHEAD_SECONDS, Intervals, SymbolFacts, VenueClock
 from monitor.engine.silence import VenueSilence
 from monitor.tally import Tally
 
 Observe = Callable[[ev.Liquidation], None]
+
+MAX_ROUND_TRIP_SECONDS = 2.0
+"""A time call that took longer could be wrong by more than a third of what makes a price late."""
 
 
 class VenueState:
@@ -77,7 +81,14 @@ class VenueState:
         self.funds[event.pool, event.asset] = event
 
     def _on_time(self, event: ev.VenueTime, now: float) -> None:
+        """Set the venue's clock, unless the answer took too long to say the time; forget what lies in its future."""
+        if event.round_trip_seconds > MAX_ROUND_TRIP_SECONDS:
+            return
         self.clock.set(event.event_time - now)
+        for facts in self.symbols.values():
+            for field in (facts.mark, facts.index, facts.last, facts.book):
+                if field.time > event.event_time + AHEAD_SECONDS:
+                    field.time = field.accepted = -inf
 
     def _on_lost(self, event: ev.FeedLost, _now: float) -> None:
         self.silence.why = event.reason

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import inf
 
 import msgspec
+from msgspec.structs import replace
 
 from monitor.core import alerts, levels
 from monitor.core.account import Account, Position
@@ -20,78 +22,119 @@ NO_LINES = Lines(danger=-1, liquidation_price=None, bankruptcy_price=None)
 class WatchedAccount(msgspec.Struct, frozen=True):
     """One account as the engine takes it.
 
-    ``terms`` are what the operator's file says per symbol, which wins over ``shipped`` ladders and over what
-    the venue announces; ``ladders`` are thresholds per position name, ``settle`` the margin asset per symbol.
+    ``terms`` are what the operator's file says per symbol; it wins over what the venue announces, and that over
+    ``tables`` (fetched or shipped ladders, of some day). ``ladders`` are thresholds per position name.
     """
 
     account: Account
     rule: LiquidationRule
     ladder: Ladder = Ladder()
     terms: Mapping[str, Terms] = msgspec.field(default_factory=dict)
-    shipped: Mapping[str, TierTable] = msgspec.field(default_factory=dict)
+    tables: Mapping[str, TierTable] = msgspec.field(default_factory=dict)
     ladders: Mapping[str, Ladder] = msgspec.field(default_factory=dict)
 
 
-def removed_positions(states: Iterable[StoredState], now: float) -> list[AlertEvent]:
-    """Return the resolves of positions that were in alarm in an earlier run and are not watched any more."""
-    return [
-        AlertEvent(
-            kind="position.resolved",
-            severity=max(Level(stored.announced), Level.WARNING).word,
-            subject=stored.subject,
-            venue="",
-            state=StoredState(stored.subject, seq=stored.seq + 1, episode=stored.episode),
-            seq=stored.seq + 1,
-            episode=stored.episode,
-            level=Level.OK,
-            prev_level=max(Level(stored.raw), Level(stored.held)),
-            quality=Quality.NEVER,
-            reason="position_removed",
-            arrived=now,
-            account=stored.subject.partition("/")[0],
-            position=stored.subject.partition("/")[2],
+def removed_subjects(states: Iterable[StoredState], now: float) -> list[AlertEvent]:
+    """Return the ends of what stood in an earlier run for positions and venues that are not watched any more."""
+    out: list[AlertEvent] = []
+    for stored in states:
+        account, _, name = stored.subject.partition("/")
+        ended = (
+            [("position.resolved", max(Level(stored.announced), Level.WARNING).word)]
+            if name and (stored.raw or stored.held)
+            else []
         )
-        for stored in states
-        if "/" in stored.subject and (stored.raw or stored.held)
-    ]
+        ended += [("feed.recovered", "warning")] if stored.data_alerted else []
+        for number, (kind, severity) in enumerate(ended, 1):
+            out.append(
+                AlertEvent(
+                    kind=kind,
+                    severity=severity,
+                    subject=stored.subject,
+                    venue=stored.subject.removeprefix("feed:") if not name else "",
+                    state=StoredState(stored.subject, seq=stored.seq + number, episode=stored.episode),
+                    seq=stored.seq + number,
+                    episode=stored.episode,
+                    level=Level.OK,
+                    prev_level=max(Level(stored.raw), Level(stored.held)),
+                    quality=Quality.NEVER,
+                    reason="position_removed",
+                    arrived=now,
+                    account=account if name else "",
+                    position=name,
+                )
+            )
+    return out
+
+
+class Book:
+    """One account with the facts of its symbols; what all its positions share."""
+
+    __slots__ = ("account", "facts", "watched")
+
+    def __init__(self, watched: WatchedAccount, facts: Mapping[str, SymbolFacts]) -> None:
+        self.watched = watched
+        self.account = watched.account
+        self.facts = facts
+
+    def terms(self, symbol: str) -> Terms:
+        """Return what the sum needs of *symbol*: the operator's word first, then the venue's, then the tables."""
+        facts, said = self.facts[symbol], self.watched.terms.get(symbol, Terms())
+        table = said.table or facts.table or self.watched.tables.get(symbol)
+        mark = facts.mark.value if facts.mark.value > 0.0 else None
+        return Terms(mark_price=mark, table=table, closing_fee_rate=said.closing_fee_rate, kind=said.kind)
+
+    def settle_equity(self) -> bool:
+        """Turn an equity into the balance it means at the first fresh marks; return whether the collateral is known.
+
+        The file's equity is a figure of one moment. Taken again and again at later marks it would never fall, and
+        the liquidation price would run away from the mark.
+        """
+        account, held = self.account, self.account.cross_positions()
+        if account.balance is not None or account.equity is None:
+            return True
+        marks = [self.facts[p.symbol].mark for p in held]
+        if any(mark.value == 0.0 or mark.late for mark in marks):
+            return False
+        profit = sum(p.profit_at(mark.value) for p, mark in zip(held, marks, strict=True))
+        self.account = replace(account, balance=account.equity - profit, equity=None)
+        return True
 
 
 class Watch:
     """A position with everything that is remembered of it."""
 
     __slots__ = (
-        "account",
+        "book",
+        "broken_until",
         "facts",
         "ladder",
         "legs",
         "levels",
         "lines",
         "position",
+        "siblings",
         "slot",
         "source",
         "state",
         "subject",
         "timed",
-        "watched",
     )
 
-    def __init__(self, watched: WatchedAccount, position: Position, facts: SymbolFacts, slot: int) -> None:
-        self.watched, self.account, self.position, self.facts, self.slot = (
-            watched,
-            watched.account,
-            position,
-            facts,
-            slot,
-        )
-        cross = position.margin_mode == "cross"
-        self.legs = [p for p in self.account.cross_positions() if p.symbol == position.symbol] if cross else [position]
-        self.subject = f"{watched.account.name}/{position.name}"
-        self.ladder = watched.ladders.get(position.name, watched.ladder)
+    def __init__(self, book: Book, position: Position, slot: int) -> None:
+        self.book, self.position, self.slot = book, position, slot
+        self.facts = book.facts[position.symbol]
+        cross = book.account.cross_positions() if position.margin_mode == "cross" else ()
+        self.legs = [p for p in cross if p.symbol == position.symbol] or [position]
+        self.siblings = [book.facts[s] for s in sorted({p.symbol for p in cross} - {position.symbol})]
+        self.subject = f"{book.account.name}/{position.name}"
+        self.ladder = book.watched.ladders.get(position.name, book.watched.ladder)
         self.levels = Levels(status=levels.UNAVAILABLE, missing=("mark_price",))
         self.lines = NO_LINES
         self.state = AlertState()
         self.source = "mark"
         self.timed = False
+        self.broken_until = -inf
 
     def restore(self, stored: StoredState, now: float) -> None:
         """Take up the state of an earlier run; its quality stays *never* until the first price.
@@ -110,29 +153,25 @@ class Watch:
             data_alerted=stored.data_alerted,
         )
 
-    def solve(self, marks: Mapping[str, SymbolFacts]) -> None:
+    def solve(self) -> None:
         """Work out the levels anew: the position, a ladder, a balance or another position's mark changed."""
-        needed = self.account.cross_positions() if self.position.margin_mode == "cross" else (self.position,)
-        terms = {p.symbol: self._terms(marks[p.symbol]) for p in needed}
-        self.levels = levels.position_levels(self.account, self.position, terms, self.watched.rule)
+        book, cross = self.book, self.position.margin_mode == "cross"
+        if cross and not book.settle_equity():
+            self.levels = Levels(status=levels.UNAVAILABLE, missing=("mark_price",))
+        else:
+            needed = book.account.cross_positions() if cross else (self.position,)
+            terms = {p.symbol: book.terms(p.symbol) for p in needed}
+            self.levels = levels.position_levels(book.account, self.position, terms, book.watched.rule)
         self.lines = self.levels.lines() if self.solved else NO_LINES
-
-    def _terms(self, facts: SymbolFacts) -> Terms:
-        said = self.watched.terms.get(facts.symbol, Terms())
-        table = said.table or facts.table or self.watched.shipped.get(facts.symbol)
-        mark = facts.mark.value if facts.mark.value > 0.0 else None
-        return Terms(mark_price=mark, table=table, closing_fee_rate=said.closing_fee_rate, kind=said.kind)
 
     def amounts(self, price: float) -> tuple[float, float, float] | None:
         """Return notional, equity and requirement at *price* (settlement asset), or None while unknown."""
-        known = self.levels
-        if known.collateral is None or known.tier is None:
+        known, terms = self.levels, self.book.terms(self.position.symbol)
+        if known.collateral is None or known.tier is None or terms.table is None:
             return None
-        terms = self._terms(self.facts)
-        assert terms.table is not None, "levels with a tier have a table"
         equity = known.collateral + known.others_profit + sum(p.profit_at(price) for p in self.legs)
         sizes = [abs(p.quantity) * price for p in self.legs]
-        fee = levels.closing_fee(terms, self.watched.rule)
+        fee = levels.closing_fee(terms, self.book.watched.rule)
         requirement = sum(levels.maintenance_margin(size, terms.table.tier_at(size), fee) for size in sizes)
         return abs(self.position.quantity) * price, equity, known.others_maintenance + requirement
 
@@ -140,6 +179,36 @@ class Watch:
     def solved(self) -> bool:
         """Return whether the levels are known (a position that nothing can liquidate is known, too)."""
         return self.levels.status != levels.UNAVAILABLE
+
+    def judge(self, now: float) -> tuple[Quality, str]:
+        """Return the quality of this position and why it is not live, from its symbol's and its siblings' facts."""
+        alarmed = self.state.level >= Level.WARNING
+        quality, reason = self.facts.quality_for(alarmed=alarmed)
+        if quality is Quality.NEVER:
+            return quality, reason
+        if now < self.broken_until:
+            return Quality.STALE, "error"
+        if not self.solved:
+            waiting = any(item.startswith("mark_price") for item in self.levels.missing)
+            return (Quality.NEVER, "no_data") if waiting else (Quality.STALE, "terms")
+        if quality is Quality.LIVE:
+            # The collateral is shared: a level is only as sure as the marks that it was worked out from.
+            for facts in self.siblings:
+                theirs, why = facts.quality_for(alarmed=alarmed)
+                if theirs is not Quality.LIVE:
+                    return Quality.STALE, why
+        return quality, reason
+
+    def look(self, now: float) -> list[AlertEvent]:
+        """Evaluate at what is known: the mark if it is live, else the most dangerous price there is, which may raise."""
+        facts = self.facts
+        if facts.mark.value == 0.0 or not self.solved:
+            return []
+        if self.state.quality is Quality.LIVE:
+            return self.evaluate(facts.mark.value, "mark", now, live=True)
+        known = [(facts.mark.value, "late mark" if facts.mark.late else "mark"), *facts.fallback(now)]
+        price, source = max(known, key=lambda candidate: self.lines.danger * candidate[0])
+        return self.evaluate(price, source, now, live=False)
 
     def evaluate(self, price: float, source: str, now: float, *, live: bool) -> list[AlertEvent]:
         """Let *price* work on the ladder, arm the trigger book anew, and return what must be announced."""
@@ -178,7 +247,7 @@ class Watch:
             kind=change.kind,
             severity=severity,
             subject=self.subject,
-            venue=self.account.venue,
+            venue=self.book.account.venue,
             state=self.stored(),
             seq=state.seq,
             episode=state.episode,
@@ -188,7 +257,7 @@ class Watch:
             reason=change.reason,
             arrived=now,
             position=self.position.name,
-            account=self.account.name,
+            account=self.book.account.name,
             symbol=self.position.symbol,
             side=self.position.side,
             mark_price=price,
@@ -219,11 +288,12 @@ class Watch:
     def set_quality(self, quality: Quality, reason: str, now: float) -> bool:
         """Take a new quality and return whether it changed; anything but live stops all clearing."""
         state = self.state
+        reason = "" if quality is Quality.LIVE else reason
         if quality is state.quality and reason == state.reason:
             return False
         if quality.known != state.quality.known or state.quality_since == 0.0:
             state.quality_since = now
-        state.quality, state.reason = quality, "" if quality is Quality.LIVE else reason
+        state.quality, state.reason = quality, reason
         if quality is not Quality.LIVE:
             alerts.interrupt(state)
             self.timed = False

@@ -64,7 +64,7 @@ _POSITION = (
     _of_position(
         "margin_ratio",
         attrgetter("margin_ratio"),
-        "Maintenance margin by equity: 1 is the trigger, larger is worse; absent while unknown.",
+        "Maintenance margin by equity: 1 is the trigger, larger is worse; absent while unknown or without equity.",
     ),
     _of_position("info", lambda _: 1.0, "Always 1; what kind of position it is.", _INFO),
 )

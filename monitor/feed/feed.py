@@ -52,7 +52,7 @@ class VenueFeed:
         self._poller = Poller(venue, venue.polls(symbols), rest_url, intake, settings, tls=tls)
 
     async def bootstrap(self, timeout: float) -> bool:
-        """Read every REST resource once; return whether all could be read within *timeout* seconds.
+        """Read every essential REST resource once; return whether all could be read within *timeout* seconds.
 
         What was read is with the engine already, so the caller can ask it which symbols the venue lists.
         """

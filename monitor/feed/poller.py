@@ -62,9 +62,9 @@ class Poller:
         )
 
     async def first_round(self) -> bool:
-        """Read every resource once and return whether all of them could be read."""
+        """Read every essential resource once and return whether all of them could be read."""
         async with self._http:
-            return all([await self._read(index) for index in range(len(self._polls))])
+            return all([await self._read(index) for index, poll in enumerate(self._polls) if poll.essential])
 
     async def run(self) -> None:
         """Read on until cancelled."""

@@ -13,6 +13,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from monitor.errors import OutboxError
@@ -155,13 +156,14 @@ class Ballast:
         """Lay the ballast in, if there is room for it: a store without ballast is still a store."""
         if self._path.exists():
             return
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
-        except OSError:
-            self._path.unlink()
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
+            except OSError:
+                self._path.unlink()
+            finally:
+                os.close(descriptor)
 
     def release(self) -> bool:
         """Return whether there was ballast to throw off."""

@@ -32,7 +32,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One REST resource read again and again. ``decode(body, received_time)`` raises ``WireError`` only."""
+    """One REST resource read again and again. ``decode(body, received_time)`` raises ``WireError`` only.
+
+    The ``essential`` ones are read once before the streams start.
+    """
 
     resource: str
     path: str
@@ -40,6 +43,7 @@ class Poll:
     weight: int
     interval_seconds: float
     decode: Callable[[bytes, float], list[Event]]
+    essential: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -53,6 +53,13 @@ STREAMS_PER_CONNECTION = 200
 
 # --- wire: only the fields that are needed; None is absent -------------------------------------------------
 
+_Price = Annotated[float, msgspec.Meta(gt=0.0, lt=LIMIT)]
+_Rate = Annotated[float, msgspec.Meta(gt=-1.0, lt=1.0)]
+_FIRST_MS, _LAST_MS = 1_000_000_000_000, 10_000_000_000_000
+"""Milliseconds since 1970 that are a time of this age: what lies outside is another unit, or nonsense."""
+
+_Milliseconds = Annotated[int, msgspec.Meta(ge=_FIRST_MS, lt=_LAST_MS)]
+
 
 class _Row(msgspec.Struct, gc=False, tag_field="e"):
     pass
@@ -66,6 +73,18 @@ class _Mark(_Row, gc=False, tag="markPriceUpdate"):
     r: str | None = None
     T: int | None = None
     st: int | None = None
+
+
+class _PlainMark(_Row, gc=False, tag="markPriceUpdate"):
+    """A mark with nothing missing, checked by the decoder while it is read: it refuses the frame of any other."""
+
+    s: str
+    E: _Milliseconds
+    p: _Price
+    i: _Price
+    r: _Rate | Literal[""]
+    T: Annotated[int, msgspec.Meta(ge=0, lt=_LAST_MS)]
+    st: int
 
 
 class _Ticker(_Row, gc=False, tag="24hrTicker"):
@@ -132,15 +151,15 @@ class _ContractInfo(_Row, gc=False, tag="contractInfo"):
     st: int | None = None
 
 
-_AnyRow = _Mark | _Ticker | _MiniTicker | _Trade | _Book | _Force | _ContractInfo
 _KINDS: dict[str, type[_Row]] = {
     str(kind.__struct_config__.tag): kind
     for kind in (_Mark, _Ticker, _MiniTicker, _Trade, _Book, _Force, _ContractInfo)
 }
+_FIELDS = {kind: {field.encode_name: field for field in msgspec.structs.fields(kind)} for kind in _KINDS.values()}
 
 
 class _Wrapped(msgspec.Struct, gc=False):
-    data: _AnyRow | list[_AnyRow]
+    data: _PlainMark | _Ticker | _MiniTicker | _Trade | _Book | _Force | _ContractInfo | list[_PlainMark]
 
 
 _wrapped = msgspec.json.Decoder(_Wrapped, strict=False).decode
@@ -155,9 +174,9 @@ def _foreign(symbol: str, product: int | None) -> bool:
 
 def _seconds(milliseconds: int) -> float:
     """Return epoch seconds; raises ``WireError`` for anything that is not milliseconds of this age."""
-    if not 1_000_000_000_000 <= milliseconds < 10_000_000_000_000:
+    if not _FIRST_MS <= milliseconds < _LAST_MS:
         raise WireError(f"{milliseconds} is not a time in ms", reason="bad_time")
-    return milliseconds / 1000.0
+    return milliseconds / 1000
 
 
 def _price(value: float | None, channel: str, symbol: str, out: list[Event]) -> float | None:
@@ -171,7 +190,23 @@ def _price(value: float | None, channel: str, symbol: str, out: list[Event]) -> 
 # --- rows to events ----------------------------------------------------------------------------------------
 
 
-def _on_mark(row: _Mark, out: list[Event]) -> None:
+def _on_marks(rows: list[_PlainMark], out: list[Event]) -> None:
+    """Build an array of marks without a call a fact. What is not plain takes the careful way."""
+    mark_price, index_price, funding_rate, venue = ev.MarkPrice, ev.IndexPrice, ev.FundingRate, NAME
+    for row in rows:
+        rate, next_time = row.r, row.T
+        if row.st == 1 and rate != "" and next_time >= _FIRST_MS:
+            symbol, time = row.s, row.E / 1000
+            out += (
+                mark_price(venue, symbol, row.p, time),
+                index_price(venue, symbol, row.i, time),
+                funding_rate(venue, symbol, rate, next_time / 1000, time),
+            )
+        else:
+            _on_mark(row, out)
+
+
+def _on_mark(row: _Mark | _PlainMark, out: list[Event]) -> None:
     symbol, time = row.s, _seconds(row.E)
     if _foreign(symbol, row.st):
         return
@@ -179,11 +214,11 @@ def _on_mark(row: _Mark, out: list[Event]) -> None:
         out.append(ev.MarkPrice(NAME, symbol, mark, time))
     if row.i is not None and (index := _price(row.i, "index_price", symbol, out)) is not None:
         out.append(ev.IndexPrice(NAME, symbol, index, time))
-    if row.r and row.T:
+    if row.r is not None and row.r != "" and row.T:
         _funding(symbol, row.r, row.T, time, out)
 
 
-def _funding(symbol: str, rate: str, next_time: int, time: float, out: list[Event]) -> None:
+def _funding(symbol: str, rate: str | float, next_time: int, time: float, out: list[Event]) -> None:
     try:
         value = msgspec.convert(rate, float, strict=False)
     except msgspec.ValidationError:
@@ -211,10 +246,11 @@ def _on_book(row: _Book, out: list[Event]) -> None:
     if _foreign(row.s, row.st):
         return
     bid, ask = _price(row.b, "best_quote", row.s, out), _price(row.a, "best_quote", row.s, out)
-    sizes = (row.B, row.A)
-    if bid is None or ask is None or not all(s is not None and 0.0 <= s < LIMIT for s in sizes):
-        return
-    out.append(ev.BestQuote(NAME, row.s, bid, sizes[0] or 0.0, ask, sizes[1] or 0.0, time))
+    bids, asks = row.B, row.A
+    if bids is None or asks is None or not (0.0 <= bids < LIMIT and 0.0 <= asks < LIMIT):
+        out.append(ev.Rejected(NAME, "best_quote", "bad_quantity", row.s))
+    elif bid is not None and ask is not None:
+        out.append(ev.BestQuote(NAME, row.s, bid, bids, ask, asks, time))
 
 
 def _on_force(row: _Force, out: list[Event]) -> None:
@@ -244,6 +280,7 @@ def _on_contract(row: _ContractInfo, out: list[Event]) -> None:
 
 _BUILD: dict[type, Callable[[Any, list[Event]], None]] = {
     _Mark: _on_mark,
+    _PlainMark: _on_mark,
     _Ticker: _on_ticker,
     _MiniTicker: _on_ticker,
     _Trade: _on_trade,
@@ -261,20 +298,16 @@ def decode(frame: bytes, _received_time: float = 0.0) -> list[Event]:
     """
     try:
         data = _wrapped(frame).data
+        if type(data) is _PlainMark and data.st == 1 and data.r != "" and data.T >= _FIRST_MS:
+            symbol, time = data.s, data.E / 1000  # as in _on_marks: the commonest frame, without a call
+            return [
+                ev.MarkPrice(NAME, symbol, data.p, time),
+                ev.IndexPrice(NAME, symbol, data.i, time),
+                ev.FundingRate(NAME, symbol, data.r, data.T / 1000, time),
+            ]
         out: list[Event] = []
-        if type(data) is _Mark and data.st == 1:
-            # the commonest frame, without a call a fact; whatever is not plain falls through to _on_mark
-            mark, index, rate, milliseconds = data.p, data.i, data.r, data.E
-            if mark and index and rate and 0.0 < mark < LIMIT and 0.0 < index < LIMIT:
-                symbol, time = data.s, milliseconds * 0.001
-                if 1e9 <= time < 1e10:
-                    out = [ev.MarkPrice(NAME, symbol, mark, time), ev.IndexPrice(NAME, symbol, index, time)]
-                    if data.T:
-                        _funding(symbol, rate, data.T, time, out)
-                    return out
         if type(data) is list:
-            for row in data:
-                _BUILD[type(row)](row, out)
+            _on_marks(data, out)
         else:
             _BUILD[type(data)](data, out)
     except (msgspec.MsgspecError, WireError, RecursionError, UnicodeDecodeError):
@@ -313,22 +346,28 @@ def _salvage(row: object, out: list[Event]) -> None:
     kind = _KINDS.get(row["e"]) if isinstance(row["e"], str) else None
     if kind is None:
         return
-    symbol = row.get("s", "")
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    try:
+        _BUILD[kind](msgspec.convert(row, kind, strict=False), out)
+    except (msgspec.ValidationError, RecursionError):
+        _BUILD[kind](_without_bad_values(row, kind, out), out)
+
+
+def _without_bad_values(row: dict[str, Any], kind: type[_Row], out: list[Event]) -> Any:
+    """Return *row* as a *kind* without the values that do not fit, each of which is rejected by itself."""
+    symbol = row.get("s")
     clean: dict[str, Any] = {"e": row["e"]}
-    for name, value in row.items():
-        if name not in fields:
+    for name, field in _FIELDS[kind].items():
+        if name not in row:
             continue
         try:
-            clean[name] = msgspec.to_builtins(msgspec.convert(value, fields[name].type, strict=False))
+            clean[name] = msgspec.to_builtins(msgspec.convert(row[name], field.type, strict=False))
         except (msgspec.ValidationError, RecursionError):
-            if fields[name].required:
+            if field.required:
                 raise WireError(f"field {name} has no usable value", reason=f"bad_{name}") from None
-            out.append(
-                ev.Rejected(NAME, kind.__name__[1:].lower(), "bad_value", symbol if isinstance(symbol, str) else "")
-            )
+            subject = symbol if isinstance(symbol, str) else ""
+            out.append(ev.Rejected(NAME, kind.__name__[1:].lower(), "bad_value", subject))
     try:
-        _BUILD[kind](msgspec.convert(clean, kind, strict=False), out)
+        return msgspec.convert(clean, kind, strict=False)
     except msgspec.ValidationError as error:
         raise WireError(str(error), reason="missing_field") from None
 

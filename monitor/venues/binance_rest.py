@@ -114,7 +114,10 @@ def _time(body: bytes, _received: float) -> list[Event]:
 
 def _exchange_info(watched: frozenset[str], body: bytes, received: float) -> list[Event]:
     out: list[Event] = []
-    listed = {row.symbol: row for row in _read(body, _ExchangeInfo).symbols if row.symbol in watched}
+    rows = _read(body, _ExchangeInfo).symbols
+    if not rows:
+        raise WireError("a venue without contracts", reason="empty")  # no reason to call every symbol unlisted
+    listed = {row.symbol: row for row in rows if row.symbol in watched}
     for symbol in sorted(watched):
         row = listed.get(symbol)
         if row is None:
@@ -211,6 +214,14 @@ def polls(symbols: Sequence[str]) -> list[Poll]:
         Poll("premiumIndex", "/fapi/v1/premiumIndex", everything, 10, 60.0, of(_premium_index)),
         Poll("insuranceBalance", "/fapi/v1/insuranceBalance", everything, 1, 600.0, of(_insurance)),
     ] + [
-        Poll("openInterest", "/fapi/v1/openInterest", {"symbol": symbol}, 1, interest_interval, _open_interest)
+        Poll(
+            "openInterest",
+            "/fapi/v1/openInterest",
+            {"symbol": symbol},
+            1,
+            interest_interval,
+            _open_interest,
+            essential=False,
+        )
         for symbol in symbols
     ]

@@ -79,7 +79,7 @@ async def _unknown_positions(engine: Engine) -> list[str]:
         unknown += [
             f"position {view.name}: unknown ({view.quality.word}, {view.reason})"
             for view in engine.position_views(start, start + SLICE, now)
-            if not view.quality.known
+            if not view.quality.known and view.reason != "status"  # announced as unwatchable, and no fault of ours
         ]
         start += SLICE
         await asyncio.sleep(0)

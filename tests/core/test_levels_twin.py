@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from monitor.core.account import Account, Position
@@ -25,7 +25,7 @@ NUDGE = 1e-13
 """Both sides of a boundary are looked at this near to it."""
 
 many = settings(max_examples=500, deadline=None, derandomize=True, database=None)
-some = settings(many, max_examples=100)
+some = settings(many, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 def balance(price: float, collateral: float, legs: list[Leg]) -> float:

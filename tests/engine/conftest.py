@@ -34,16 +34,22 @@ class Script:
     """Drives one engine; the boot clock stands wherever the script says, the venue's is EPOCH ahead of it."""
 
     def __init__(
-        self, *positions: Position, ladder: Ladder | None = None, terms: dict[str, Terms] | None = None
+        self,
+        *positions: Position,
+        ladder: Ladder | None = None,
+        terms: dict[str, Terms] | None = None,
+        equity: float | None = None,
     ) -> None:
-        account = Account("main", "demo", positions or (short(),), balance=10_000.0)
+        balance = 10_000.0 if equity is None else None
+        account = Account("main", "demo", positions or (short(),), balance=balance, equity=equity)
+        self.failed: list[str] = []
         symbols = {p.symbol for p in account.positions}
         watched = WatchedAccount(
-            account, RULE, ladder or Ladder(), terms=terms or {}, shipped=dict.fromkeys(symbols, TABLE)
+            account, RULE, ladder or Ladder(), terms=terms or {}, tables=dict.fromkeys(symbols, TABLE)
         )
         self.seen: list[ev.Liquidation] = []
         expected = {"demo": {"mark": 1.0, "index": 1.0, "last": 2.0, "book": 5.0}}
-        self.engine = Engine([watched], expected, 0.0, self.seen.append)
+        self.engine = Engine([watched], expected, 0.0, self.seen.append, lambda who, _error: self.failed.append(who))
         self.engine.apply(ev.VenueTime("demo", EPOCH), 0.0)
 
     def mark(self, now: float, price: float, symbol: str = "BTCUSDT", lag: float = 0.05) -> list[AlertEvent]:

@@ -80,8 +80,10 @@ def test_a_stale_mark_makes_the_position_unknown_its_distance_absent_and_resolve
     assert view.liquidation_distance_ratio is view.mark_price is view.margin_ratio is None
     for second in range(7, 400):
         assert not s.tick(float(second))
-    assert kinds(s.mark(400.0, 54_000.0) + s.tick(400.5)) == ["feed.recovered"]
-    assert s.view(400.5).level is Level.CRITICAL
+    assert not s.hold(400.0, 405.0, 54_000.0)  # known at once, but said only when it has lasted
+    assert s.view(400.5).quality is Quality.LIVE
+    assert kinds(s.hold(406.0, 406.0, 54_000.0)) == ["feed.recovered"]
+    assert s.view(406.0).level is Level.CRITICAL
 
 
 def test_a_calm_position_is_announced_thirty_seconds_after_it_became_stale(script):
@@ -98,7 +100,9 @@ def test_one_silent_symbol_of_two_is_a_stale_position_and_not_a_dead_feed(script
         s.hold(second, second, 50_000.0, "ETHUSDT")
     said = s.hold(4.0, 8.0, 50_000.0, "ETHUSDT")
     assert [(a.kind, a.position, a.severity) for a in said] == [("position.stale", "short", "critical")]
-    said = s.mark(9.0, 54_000.0) + s.hold(9.0, 9.0, 50_000.0, "ETHUSDT")
+    said = []
+    for second in range(9, 16):
+        said += s.mark(float(second), 54_000.0) + s.hold(float(second), float(second), 50_000.0, "ETHUSDT")
     assert [(a.kind, a.positions) for a in said] == [("feed.recovered", ("short",))]
 
 
@@ -295,3 +299,206 @@ def test_flapping_is_said_once_holds_the_highest_level_and_ends_in_calm(script):
     assert "position.resolved" not in kinds(said)[at:]
     assert s.view(now).level is Level.WARNING
     assert kinds(s.hold(now, now + 700, 50_000.0)) == ["position.resolved"]
+
+
+# --- doubt never looks like safety -------------------------------------------------------------------------
+
+
+def cross(position, **changes):
+    from msgspec.structs import replace
+
+    return replace(position, margin_mode="cross", margin=None, **changes)
+
+
+def test_an_equity_is_taken_once_so_that_the_liquidation_price_does_not_run_away(script, make):
+    s = script(cross(make["long"]()), cross(make["long"]("eth", symbol="ETHUSDT"), quantity=0.001), equity=5_000.0)
+    said = []
+    for second in range(1, 120):
+        said += s.mark(float(second), 50_000.0 - 100.0 * second)
+        said += s.hold(float(second), float(second), 50_000.0, "ETHUSDT")
+    mine = [a.kind for a in said if a.position == "long"]
+    assert mine == ["position.warning", "position.critical", "position.liquidation", "position.bankruptcy"]
+    assert s.engine._watches[0].levels.liquidation_price == pytest.approx(
+        44_900.2 / 0.996
+    )  # 5,000 at 49,900, and 0.2 for the other
+
+
+def test_a_late_first_mark_past_every_line_alerts(script, make):
+    s = script(make["long"]())
+    said = s.mark(1.0, 44_000.0, lag=10.0)
+    assert kinds(said) == ["position.bankruptcy"]
+    assert s.view(1.0).quality is Quality.STALE
+
+
+def test_after_a_restart_a_late_first_mark_alerts_too(script, make):
+    s = script(make["long"]())
+    s.engine.restore([StoredState("main/long", raw=1, announced=1, episode=1, seq=1)])
+    assert kinds(s.mark(1.0, 44_000.0, lag=10.0)) == ["position.bankruptcy"]
+
+
+def test_levels_that_move_while_the_price_is_stale_are_looked_at(script, make):
+    s = script(make["long"]())
+    s.hold(1.0, 2.0, 47_600.0)
+    assert s.view(2.0).level is Level.OK
+    s.tick(20.0)
+    said = s.engine.apply(ev.TierTableChanged("demo", "BTCUSDT", ((0.0, 0.05, 0.0),), EPOCH + 20.0), 20.5)
+    assert "position.critical" in kinds(said)
+
+
+def test_falling_back_looks_at_the_price_it_falls_back_to(script, make):
+    s = script(make["long"]())
+    s.hold(1.0, 2.0, 50_000.0)
+    s.last(6.0, 40_000.0)
+    assert "position.bankruptcy" in kinds(s.tick(7.5))
+
+
+def test_a_cross_position_is_only_as_sure_as_its_neighbours_marks(script, make):
+    s = script(cross(make["long"]()), cross(make["short"]("eth", symbol="ETHUSDT")))
+    for second in (1.0, 2.0):
+        s.mark(second, 50_000.0)
+        s.hold(second, second, 50_000.0, "ETHUSDT")
+    assert s.view(2.0).quality is Quality.LIVE
+    s.hold(3.0, 9.0, 50_000.0)
+    assert (s.view(9.0).quality, s.view(9.0).condition) == (Quality.STALE, "unknown")
+
+
+def test_nothing_resolves_on_the_mark_of_a_position_whose_neighbour_is_silent(script, make):
+    s = script(cross(make["long"]()), cross(make["short"]("eth", symbol="ETHUSDT")))
+    for second in (1.0, 2.0):
+        s.mark(second, 46_000.0)
+        s.hold(second, second, 57_000.0, "ETHUSDT")
+    assert s.view(2.0).level is not Level.OK
+    assert "position.resolved" not in kinds(s.hold(3.0, 500.0, 60_000.0))
+
+
+def test_one_polled_value_a_minute_does_not_bring_a_dead_feed_back(script):
+    s = script()
+    s.hold(1.0, 2.0, 50_000.0)
+    said = []
+    for second in range(3, 600):
+        said += s.mark(float(second), 50_000.0) if second % 60 == 0 else []
+        said += s.tick(float(second))
+    assert kinds(said) == ["feed.down"]
+
+
+def test_nothing_resolves_while_an_adverse_jump_waits(script, make):
+    s = script(make["long"](), ladder=Ladder(clear_seconds=5.0))
+    s.hold(1.0, 2.0, 46_000.0)
+    s.hold(3.0, 8.0, 56_000.0)
+    assert not s.mark(8.5, 44_000.0)
+    assert kinds(s.tick(9.0)) == []
+    assert kinds(s.tick(10.5)) == ["position.bankruptcy"]
+
+
+def test_a_late_jump_does_not_become_fresh_in_quarantine(script):
+    s = script()
+    s.hold(1.0, 5.0, 50_000.0)
+    s.mark(9.0, 50_100.0, lag=3.9)
+    s.mark(9.5, 80_000.0, lag=3.9)
+    s.tick(12.0)
+    assert s.view(12.0).quality is Quality.STALE
+
+
+def test_the_same_frame_twice_confirms_no_jump(script, make):
+    s = script(make["long"]())
+    s.hold(1.0, 5.0, 50_000.0)
+    jump = ev.MarkPrice("demo", "BTCUSDT", 39_000.0, EPOCH + 5.9)
+    assert not s.engine.apply(jump, 6.0)
+    assert not s.engine.apply(jump, 6.05)
+
+
+def test_an_older_price_disproves_no_jump(script, make):
+    s = script(make["long"]())
+    s.hold(1.0, 5.0, 50_000.0)
+    s.mark(6.0, 39_000.0)
+    s.mark(6.1, 50_000.0, lag=0.5)
+    assert "position.bankruptcy" in kinds(s.tick(8.1))
+
+
+def test_an_evaluation_that_raises_makes_that_position_alone_unknown(script, make):
+    s = script(make["short"](), make["long"]())
+    broken, _ = s.engine._watches
+
+    def poison(*_args, **_kwargs):
+        raise ZeroDivisionError
+
+    type(broken).evaluate, real = (
+        lambda self, *a, **k: poison() if self is broken else real(self, *a, **k),
+        type(broken).evaluate,
+    )
+    try:
+        said = s.mark(1.0, 50_000.0) + s.hold(2.0, 5.0, 45_100.0)
+    finally:
+        type(broken).evaluate = real
+    assert [(a.position, a.kind) for a in said] == [("long", "position.liquidation")]
+    assert (s.view(5.0).quality, s.view(5.0).reason) == (Quality.STALE, "error")
+    assert s.failed == ["main/short"] * len(s.failed)
+    assert s.failed
+    s.hold(6.0, 70.0, 45_100.0)
+    assert s.view(70.0).quality is Quality.LIVE
+
+
+def test_a_ladder_whose_deductions_make_no_sense_is_refused(script, make):
+    s = script(make["long"]())
+    s.hold(1.0, 2.0, 46_000.0)
+    before = s.view(2.0).liquidation_price
+    assert not s.engine.apply(ev.TierTableChanged("demo", "BTCUSDT", ((0.0, 0.004, 50_000.0),), EPOCH + 2.0), 2.5)
+    assert s.view(2.5).liquidation_price == before
+
+
+def test_a_slow_time_call_is_not_believed(script):
+    s = script()
+    s.hold(1.0, 2.0, 50_000.0)
+    s.engine.apply(ev.VenueTime("demo", EPOCH + 60.0, round_trip_seconds=9.0), 2.5)
+    s.mark(3.0, 50_000.0)
+    assert s.view(3.0).quality is Quality.LIVE
+
+
+def test_a_first_mark_from_the_future_blinds_nobody_once_the_venue_said_its_time(script):
+    s = script()
+    s.engine._venues["demo"].clock.__init__()  # the time call has not been answered yet
+    s.mark(1.0, 50_000.0, lag=-3600.0)
+    s.engine.apply(ev.VenueTime("demo", EPOCH + 1.5), 1.5)
+    s.mark(2.0, 50_000.0)
+    assert s.view(2.0).quality is Quality.LIVE
+
+
+def test_a_halted_contract_is_unwatchable_and_no_dead_feed(script):
+    s = script()
+    s.hold(1.0, 2.0, 50_000.0)
+    s.engine.apply(ev.ContractStatus("demo", "BTCUSDT", "SETTLING", watchable=False, event_time=EPOCH), 2.5)
+    assert not s.hold(3.0, 100.0, 50_000.0)
+
+
+def test_a_feed_that_is_only_late_says_so(script):
+    s = script()
+    s.hold(1.0, 2.0, 54_000.0)
+    said = s.mark(6.0, 54_010.0, lag=3.5) + s.tick(6.0)
+    assert [(a.kind, a.reason) for a in said] == [("feed.down", "late")]
+
+
+def test_what_stood_for_a_removed_position_is_ended():
+    from monitor.engine.watch import removed_subjects
+
+    ended = removed_subjects(
+        [StoredState("main/gone", raw=2, announced=3, seq=7, data_alerted=True), StoredState("main/ok")], 1.0
+    )
+    assert [(a.kind, a.severity, a.seq, a.reason) for a in ended] == [
+        ("position.resolved", "liquidation", 8, "position_removed"),
+        ("feed.recovered", "warning", 9, "position_removed"),
+    ]
+
+
+def test_between_the_two_staleness_limits_other_prices_do_not_evaluate_everybody(script, make):
+    s = script(*[make["short"](f"p{n}", margin=5_000.0 + n) for n in range(50)])
+    s.hold(1.0, 3.0, 50_000.0)
+    s.tick(6.5)
+    looked = []
+    kind = type(s.engine._watches[0])
+    kind.evaluate, real = (lambda self, *a, **k: looked.append(self) or real(self, *a, **k), kind.evaluate)
+    try:
+        for n in range(20):
+            s.last(6.6 + n * 0.01, 50_000.0 + n)
+    finally:
+        kind.evaluate = real
+    assert not looked
