@@ -174,11 +174,13 @@ async def measure(samples: int) -> dict[str, float | int | str]:
         split.append(parts(engine, known))
     return {
         "bench": "metrics",
+        "what": "/metrics rendered",
+        "anchor": "prometheus-client's own collector",
         "samples": text.count(b"\n") - text.count(b"\n#") - 1,
         "bytes": len(text),
         "ours_ms": round(median(took for took, _ in ours), 3),
         "prometheus_client_ms": round(median(took for took, _ in theirs), 3),
-        "ratio": round(median(a / b for (b, _), (a, _) in zip(ours, theirs, strict=True)), 1),
+        "ratio": round(median(a / b for (a, _), (b, _) in zip(ours, theirs, strict=True)), 4),
         "ours_held_ms": round(median(held for _, held in ours), 3),
         "ours_held_worst_ms": round(max(held for _, held in ours), 3),
         "prometheus_client_held_ms": round(median(held for _, held in theirs), 3),
