@@ -224,6 +224,9 @@ class Engine:
         if not watch.set_quality(*watch.judge(now), now):
             return []
         self._venues[watch.facts.venue].silence.note(watch, now)
+        if watch.state.quality is Quality.STALE and watch.state.reason == "no_data":
+            self._timed.discard(watch)
+            return []  # silence brings no new price to look at
         return self._try(watch, now, partial(watch.look, now))
 
     def tick(self, now: float) -> Sequence[AlertEvent]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.core import events as ev
 from monitor.core.contract import ladder_problem
 from monitor.errors import WireError
-from monitor.venues import VENUES, binance
+from monitor.venues import VENUES, binance, binance_wire
 
 HERE = Path(__file__).parent / "binance"
 RECORDED = Path(__file__).parents[3] / "shared" / "data"
@@ -95,6 +95,12 @@ def near(events: list[ev.Event]) -> list[object]:
 @pytest.mark.parametrize("name", FRAMES)
 def test_a_frame_gives_exactly_these_events(name):
     assert near(binance.decode((HERE / f"{name}.json").read_bytes())) == near(FRAMES[name])
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_the_quick_and_the_careful_way_agree(name):
+    frame = (HERE / f"{name}.json").read_bytes()
+    assert binance_wire._decode_slowly(frame) == binance.decode(frame)
 
 
 def test_every_recorded_shape_is_expected_somewhere():
