@@ -21,6 +21,7 @@ import structlog
 from monitor import __version__
 from monitor.config.settings import Settings
 from monitor.core.alert_event import AlertEvent
+from monitor.core.alerts import Level
 from monitor.core.events import Liquidation
 from monitor.core.levels import Terms
 from monitor.delivery.outbox import Outbox
@@ -35,6 +36,7 @@ from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot
 from monitor.net.supervise import Supervisor
+from monitor.store.rows import Transaction
 from monitor.store.store import Store
 from monitor.venues import VENUES
 from monitor.web.health import health, readiness
@@ -74,6 +76,9 @@ class App:
     feeds: list[VenueFeed] = field(init=False, default_factory=list)
     process: ProcessStats = field(init=False)
     supervisor: Supervisor = field(init=False, default_factory=Supervisor)
+    _known: frozenset[str] = field(init=False, default=frozenset())
+    _held: list[AlertEvent] | None = field(init=False, default_factory=list)
+    """Alert events of the start, until it is certain that there will be one; None afterwards."""
 
     async def run(self) -> None:
         """Run until :attr:`stopping` is set or a signal comes.
@@ -94,19 +99,20 @@ class App:
                 self.hooks.liquidation,
                 self._report,
             )
+            self._known = frozenset(loaded.states)
             left = self.engine.restore(loaded.states.values())
             self.outbox = Outbox(store, loaded, settings.receivers, self.delivery_times)
-            self.announce(removed_subjects(left, boot()))
+            self.outbox.submit(removed_subjects(left, boot()))
             self.process = ProcessStats(
                 config_hash=settings.hash, version=__version__, restarts=self.supervisor.restarts
             )
             self.feeds = [self._feed(name) for name in sorted({a.venue for a in settings.accounts.accounts})]
-            await self._serve()
+            await self._serve(store)
         finally:
             await asyncio.to_thread(store.close)
         log.info("daemon.stopped")
 
-    async def _serve(self) -> None:
+    async def _serve(self, store: Store) -> None:
         settings = self.settings
         sources = Sources(self.engine, [feed.stats for feed in self.feeds], self.outbox.stats, self.process)
         exposition = Exposition(sources, amounts=settings.metrics_amounts)
@@ -129,6 +135,10 @@ class App:
                     gc.collect()
                     gc.freeze()
                     keepers += [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in self.feeds]
+                    fresh = [state for state in self.engine.states() if state.subject not in self._known]
+                    store.commit(
+                        Transaction(tuple(fresh), (), ())
+                    )  # what was ever watched may be delisted, not misspelt
                     self._say_started()
                     self.started.set()
                     await self.stopping.wait()
@@ -176,7 +186,8 @@ class App:
     async def _bootstrap(self) -> None:
         """Read every venue's REST resources once, all venues side by side; a venue that is down stops nobody.
 
-        Raises ``ConfigError`` naming the symbols that a venue which did answer does not list.
+        Raises ``ConfigError`` naming the symbols that a venue which did answer does not list. One that was watched
+        in an earlier run has been delisted: it is unwatchable, which the engine announces, and stops nobody.
         """
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:
@@ -187,16 +198,21 @@ class App:
             f"{places.symbols[position.name]}: {account.venue} lists no contract {position.symbol!r}"
             for account in self.settings.accounts.accounts
             for position in account.positions
-            if (account.venue, position.symbol) in missing
+            if (account.venue, position.symbol) in missing and f"{account.name}/{position.name}" not in self._known
         ]
         if problems:
             raise ConfigError(problems)
+        held, self._held = self._held or [], None
+        self.announce(held)
 
     def announce(self, alerts: Sequence[AlertEvent]) -> None:
-        """Hand alert events to the outbox and to whoever listens."""
-        self.outbox.submit(alerts)
-        if self.hooks.alerts is not None:
-            self.hooks.alerts(alerts)
+        """Hand alert events to the outbox and to whoever listens; those of the start wait for the start."""
+        if self._held is not None:
+            self._held.extend(alerts)
+        elif alerts:
+            self.outbox.submit(alerts)
+            if self.hooks.alerts is not None:
+                self.hooks.alerts(alerts)
 
     def _report(self, subject: str, error: Exception) -> None:
         """Say that a position's evaluation raised; the engine has made that position alone unknown."""
@@ -235,6 +251,9 @@ class App:
             version=__version__,
             config_hash=self.settings.hash,
             positions=sum(len(a.positions) for a in accounts),
+            in_alarm=[
+                f"{s.subject}: {Level(max(s.raw, s.held)).word}" for s in self.engine.states() if s.raw or s.held
+            ],
             receivers=len(self.settings.receivers),
             listen=f"{self.settings.web.host}:{self.port}",
         )
@@ -251,8 +270,14 @@ class App:
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop, number)
+            loop.add_signal_handler(signal.SIGHUP, _no_reload)
         except (RuntimeError, ValueError):  # not the main thread: whoever runs us there stops us by ``stopping``
             return
+
+
+def _no_reload() -> None:
+    """Answer a closed terminal, or the habit of reloading, with a line in the log instead of an end."""
+    log.warning("config.rejected", reason="no_reload", detail="a changed file is read at the next start")
 
 
 def watched_accounts(settings: Settings) -> list[WatchedAccount]:

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from monitor import log
 from monitor.app import App, Hooks
-from monitor.cli.run import loop_factory
+from monitor.cli.run import run_to_end
 from monitor.cli.story import Story
 from monitor.config.load import load_config
 from monitor.config.settings import Settings
@@ -35,6 +35,8 @@ LOOP_LISTEN = "127.0.0.1:9464"
 ONCE_LISTEN = "127.0.0.1:0"
 LOOK_AFTER_SECONDS = 7.0
 """How long into the silence /metrics is looked at: longer than a mark price may be old."""
+
+CALM_SECONDS = 75.0
 
 CONFIG = """\
 # The demo's configuration: the real one but for the addresses.
@@ -61,9 +63,23 @@ def add(verbs: Any) -> None:
     """Add the verb to the parser."""
     parser = verbs.add_parser("demo", help="play the main job against a simulated venue: no internet, no key")
     parser.add_argument("--loop", action="store_true", help="keep going after the story, so that Prometheus can scrape")
-    parser.add_argument("--listen", metavar="HOST:PORT", help=f"where to serve /metrics (with --loop: {LOOP_LISTEN})")
-    parser.add_argument("--scenario", default="demo", metavar="NAME|FILE", help="another story for the simulator")
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", type=_address, help=f"where to serve /metrics (with --loop: {LOOP_LISTEN})"
+    )
+    parser.add_argument(
+        "--scenario",
+        default="demo",
+        metavar="FILE",
+        help="another story for the same positions (see monitor/sim/scenarios)",
+    )
     parser.set_defaults(run=run)
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or int(port) > 65_535:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT such as {LOOP_LISTEN}, got {text!r}")
+    return text
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,10 +91,12 @@ def run(options: argparse.Namespace) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="perp-monitor-demo-") as folder,
         (Path(folder) / "daemon.log").open("w+", encoding="utf-8") as journal,
-        asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         log.configure("info", "json", journal)
-        runner.run(_demo(options, story, Path(folder)))
+        run_to_end(_demo(options, story, Path(folder)))
+        if story.interrupted:
+            console.print("Interrupted before the end of the story.")
+            return 130
         kept = story.summary()
         if not kept and not options.loop:
             journal.seek(0)
@@ -112,17 +130,26 @@ async def _demo(options: argparse.Namespace, story: Story, folder: Path) -> None
             played = group.create_task(sim.play(tell, repeat=False), name="story")
             stopped = group.create_task(app.stopping.wait(), name="stopped")
             await asyncio.wait({played, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            story.interrupted = not played.done()
             await _scrape(app, story.after)
             if options.loop and not app.stopping.is_set():
                 story.summary()
                 story.console.print(f"Still running: http://127.0.0.1:{app.port}/metrics (stop with Ctrl-C)")
-                looping = group.create_task(sim.play(story.tell, repeat=True), name="loop")
+                looping = group.create_task(_play_on(sim, story), name="loop")
                 await stopped
                 looping.cancel()
             app.stopping.set()
             await daemon
             for task in (played, stopped, shown, *looks):
                 task.cancel()
+
+
+async def _play_on(sim: BinanceSim, story: Story) -> None:
+    """Play the story again and again, with a calm between that is long enough for the feed to trust its venue again."""
+    while True:
+        await asyncio.sleep(CALM_SECONDS)
+        story.console.print("The story again; levels that still stand are not announced anew.")
+        await sim.play(story.tell, repeat=False)
 
 
 async def _look(app: App, story: Story) -> None:

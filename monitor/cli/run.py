@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from monitor import log
 from monitor.app import App
 from monitor.config.load import load_config
-from monitor.errors import ConfigError
+from monitor.errors import MonitorError
 from monitor.venues import VENUES
 
 
@@ -32,20 +32,22 @@ def run(options: argparse.Namespace) -> int:
     async def main() -> None:
         await App(settings).run()
 
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(main())
-    except* ConfigError as group:
-        raise _first(group) from None
+    run_to_end(main())
     return 0
 
 
-def _first(group: BaseExceptionGroup[ConfigError]) -> ConfigError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, ConfigError)
-    return error
+def run_to_end(main: Coroutine[None, None, None]) -> None:
+    """Run *main* on a loop of its own; an error that somebody is expected to handle comes out of its groups."""
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(main)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, MonitorError):
+            raise error from None
+        raise
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

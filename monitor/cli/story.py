@@ -40,6 +40,7 @@ class Story:
         self.fills: dict[float, ForcedClose] = {}
         self.fund: float | None = None
         self.wick_seen = False
+        self.interrupted = False
         self.silent: dict[str, dict[str, float]] | None = None
         self.final: dict[str, dict[str, float]] | None = None
         self._app: App | None = None

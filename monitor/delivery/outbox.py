@@ -22,6 +22,7 @@ from monitor.delivery.message import Delivery, Message, restored
 from monitor.delivery.sender import Sender, count_dead
 from monitor.delivery.settings import DeliveryTimes, ReceiverSettings
 from monitor.delivery.stats import DeliveryStats
+from monitor.delivery.summary import summary
 from monitor.errors import OutboxError
 from monitor.net.clock import boot, wall
 from monitor.net.lookup import Lookup
@@ -115,17 +116,19 @@ class Outbox:
         self.stats.events.add(event.kind, event.severity)
         for delivery in message.deliveries:
             self._count_in(delivery)
-        log.info(
+        # Without a receiver the log is where alerts go: they must not be lost below its level.
+        say = log.warning if event.urgent or not self._senders else log.info
+        say(
             "alert.fired",
             kind=event.kind,
             severity=event.severity,
             subject=event.subject,
-            position=event.position or None,
-            venue=event.venue,
-            symbol=event.symbol or None,
-            position_level=event.level.word,
-            quality=event.quality.word,
+            summary=summary(event),
             reason=event.reason or None,
+            positions=event.positions or None,
+            mark_price=event.mark_price,
+            price_source=event.price_source or None,
+            liquidation_price=event.liquidation_price,
             liquidation_distance_ratio=event.liquidation_distance_ratio,
             event_id=message.event_id,
         )

@@ -6,6 +6,13 @@ from monitor.core.alert_event import AlertEvent
 from monitor.core.alerts import Level
 from monitor.numbers import shortest
 
+_SOURCES = {
+    "": "mark",
+    "late mark": "a late mark price,",
+    "last": "no live mark price, but the last trade at",
+    "book": "no live mark price, but the middle of the book at",
+}
+
 NAMED = 5
 """So many positions are named in a sentence; the rest is counted."""
 
@@ -65,7 +72,7 @@ def _price(value: float) -> str:
 def _where(event: AlertEvent) -> str:
     if event.mark_price is None:
         return "its mark price is not known"
-    text = f"mark {_price(event.mark_price)}"
+    text = f"{_SOURCES.get(event.price_source, event.price_source)} {_price(event.mark_price)}"
     if event.liquidation_price is None:
         return f"{text}, no price liquidates it"
     distance = event.liquidation_distance_ratio

@@ -274,6 +274,9 @@ class Engine:
         out = self._requalify(facts, now)
         if was and not event.watchable:
             for watch in self._by_symbol[facts.venue, facts.symbol]:
+                if watch.state.data_alerted:
+                    continue  # said before a restart, or as a silent feed
+                self._venues[facts.venue].silence.announced(watch)
                 level = watch.state.level
                 out.append(watch.announce(Change("position.unwatchable", level, level, reason=event.status), None, now))
         return out
@@ -298,6 +301,10 @@ class Engine:
         return out
 
     # --- what others may see -------------------------------------------------------------------------------
+
+    def states(self) -> list[StoredState]:
+        """Return what must survive a restart, of every position."""
+        return [watch.stored() for watch in self._watches]
 
     def accepted_time(self, venue: str, symbol: str, field: str) -> float | None:
         """Return when the last fresh value of a price field came in (boot clock), or None."""

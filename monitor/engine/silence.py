@@ -19,8 +19,8 @@ CALM_SECONDS = 30.0
 BOOT_SECONDS = 30.0
 
 BACK_SECONDS = 6.0
-"""So long a price must be known without interruption before data are said to be back: longer than a single value
-of a poll makes it look alive."""
+"""So long a mark must be live without interruption before data are said to be back: longer than a single value of a
+poll makes it look alive."""
 
 
 class VenueSilence:
@@ -54,14 +54,21 @@ class VenueSilence:
         """Note that the quality of a position changed. One whose contract has stopped trading was announced itself."""
         self._returning.pop(watch, None)
         self._excused.discard(watch)
-        if watch.state.quality.known:
-            if watch in self._unknown:
-                self._returning[watch] = now
+        quality = watch.state.quality
+        if quality is Quality.LIVE and watch in self._unknown:
+            self._returning[watch] = now
+        elif quality.known:
+            pass  # a price that stands in raises no new alarm and ends none
         elif watch.state.reason == "status":
             self._unknown.pop(watch, None)
             self._excused.add(watch)
         else:
             self._unknown[watch] = None
+
+    def announced(self, watch: Watch) -> None:
+        """Note that the position's data alert has been said by somebody else."""
+        watch.state.data_alerted = True
+        self._alerted[watch] = None
 
     def tick(self, now: float) -> list[AlertEvent]:
         """Return the data alerts that are due for the venue's positions."""
@@ -83,7 +90,7 @@ class VenueSilence:
                 watch.state.data_alerted = True
                 self._alerted[watch] = None
                 out.append(self._position("position.stale", watch, now))
-        for watch in [w for w in self._alerted if w not in lost]:
+        for watch in [w for w in self._alerted if w not in lost and w.state.quality is Quality.LIVE]:
             del self._alerted[watch]
             watch.state.data_alerted = False
             out.append(self._position("feed.recovered", watch, now))

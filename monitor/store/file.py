@@ -70,11 +70,17 @@ def lock(path: Path) -> int:
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether the header is that of a store of ours; raises ``OutboxError`` for a foreign or newer one."""
+    """Return whether the header is that of a store of ours; raises ``OutboxError`` for a foreign or newer one.
+
+    A file that does not look like a database is a damaged store only where a store has been before: its lock lies
+    beside it. Any other file is somebody's, and stays where it is.
+    """
     with path.open("rb") as file:
         header = file.read(100)
     sound = header[:16] == _MAGIC and header[21:24] == _FRACTIONS and header[72:92] == _UNUSED
     if not sound:
+        if path.stat().st_size and not _beside(path, ".lock").exists():
+            raise OutboxError(f"{path}: this is no database of perp-monitor; give another path", reason="foreign")
         return False
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise OutboxError(f"{path}: this is another program's database; give another path", reason="foreign")

@@ -63,7 +63,7 @@ async def readiness(engine: Engine, delivery: DeliveryStats) -> Verdict:
         reasons.append("the store does not take alert events: they are sent from memory only")
     accepting = delivery.accepting
     if not accepting:
-        notes.append("no receiver is configured: alerts are seen in /metrics only")
+        notes.append("no receiver is configured: alerts go to the log and to /metrics only")
     elif not any(accepting.values()):
         reasons.append(f"no receiver accepts deliveries: {', '.join(sorted(accepting))}")
     for receiver, count in sorted(delivery.dead_pending.items()):

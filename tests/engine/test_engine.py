@@ -470,6 +470,25 @@ def test_a_halted_contract_is_unwatchable_and_no_dead_feed(script):
     assert not s.hold(3.0, 100.0, 50_000.0)
 
 
+def test_a_price_that_stands_in_does_not_end_a_data_alert(script):
+    s = script()
+    s.hold(1.0, 3.0, 54_000.0)
+    assert kinds(s.tick(7.0)) == ["feed.down"]
+    for second in range(8, 60):
+        assert not s.last(float(second), 54_000.0) + s.tick(float(second))
+    assert s.view(59.0).quality is Quality.FALLBACK
+
+
+def test_an_unwatchable_contract_is_said_once_over_restarts_and_ends_when_it_trades_again(script):
+    s = script()
+    s.engine.restore([StoredState("main/short", seq=4, data_alerted=True)])
+    s.hold(1.0, 2.0, 50_000.0)
+    halted = ev.ContractStatus("demo", "BTCUSDT", "SETTLING", watchable=False, event_time=EPOCH)
+    assert not s.engine.apply(halted, 2.5)
+    s.engine.apply(ev.ContractStatus("demo", "BTCUSDT", "TRADING", watchable=True, event_time=EPOCH), 50.0)
+    assert kinds(s.hold(50.0, 60.0, 50_000.0)) == ["feed.recovered"]
+
+
 def test_a_feed_that_is_only_late_says_so(script):
     s = script()
     s.hold(1.0, 2.0, 54_000.0)

@@ -62,11 +62,21 @@ def test_a_newer_file_is_refused_and_not_touched(path):
 def test_a_file_that_is_no_database_is_moved_aside_and_a_fresh_one_started(tmp_path, content):
     path = tmp_path / "perp.db"
     path.write_bytes(content)
+    (tmp_path / "perp.db.lock").touch()  # a store has been here
     store = Store.open(path)
     assert store.moved_aside == tmp_path / "perp.db.damaged-1"
     assert store.moved_aside.read_bytes() == content
     assert store.load().states == {}
     store.close()
+
+
+def test_somebody_elses_file_is_refused_and_stays_where_it_is(tmp_path):
+    path = tmp_path / "notes.yaml"
+    path.write_text("mine: [1, 2]\n" * 30, encoding="ascii")
+    with pytest.raises(OutboxError, match="no database of perp-monitor") as caught:
+        Store.open(path)
+    assert caught.value.reason == "foreign"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.yaml"]
 
 
 def test_no_random_damage_of_4_kib_is_started_on_silently(path, tmp_path):
@@ -75,6 +85,7 @@ def test_no_random_damage_of_4_kib_is_started_on_silently(path, tmp_path):
     for round_number in range(DAMAGES):
         place = tmp_path / str(round_number) / "perp.db"
         place.parent.mkdir()
+        place.with_name("perp.db.lock").touch()
         start = rng.randrange(0, len(whole) - 4096)
         place.write_bytes(whole[:start] + rng.randbytes(4096) + whole[start + 4096 :])
         store = Store.open(place)

@@ -81,7 +81,7 @@ async def test_no_accepting_receiver_is_not_ready(delivery):
 
 async def test_no_configured_receiver_is_said_but_is_the_operators_choice():
     verdict = await readiness(MadeUpEngine(), DeliveryStats([]))
-    assert verdict == Verdict([], ["no receiver is configured: alerts are seen in /metrics only"])
+    assert verdict == Verdict([], ["no receiver is configured: alerts go to the log and to /metrics only"])
 
 
 async def test_an_unhandled_dead_letter_is_not_ready(delivery):
