@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli import VERBS
+from monitor.cli.main import VERBS
 from monitor.config.load import load_account_file, load_config
 from monitor.export import domain, ordinary
 from monitor.venues import VENUES

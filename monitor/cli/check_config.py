@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+from monitor.cli.decode import count, output
+from monitor.cli.explain import offline_terms
 from monitor.config.load import load_config
+from monitor.config.settings import Settings, VenueSettings
 from monitor.venues import VENUES
 
 
@@ -24,5 +28,28 @@ def run(options: argparse.Namespace) -> int:
         print(f"warning: {warning}", file=sys.stderr)
     accounts = settings.accounts.accounts
     positions = sum(len(account.positions) for account in accounts)
-    print(f"{options.file}: ok: {len(accounts)} accounts, {positions} positions, {len(settings.receivers)} receivers")
+    receivers = len(settings.receivers)
+    with output() as out:
+        counts = ", ".join(
+            (count(len(accounts), "account"), count(positions, "position"), count(receivers, "receiver"))
+        )
+        lines = [f"{options.file}: ok: {counts}", *ladders(settings)]
+        out.write("".join(f"{line}\n" for line in lines).encode())
     return 0
+
+
+def ladders(settings: Settings) -> Iterator[str]:
+    """Yield which maintenance ladder counts for each watched symbol, and in which accounts if they differ."""
+    accounts: dict[str, dict[str, list[str]]] = {}
+    for account in settings.accounts.accounts:
+        venue, said = VENUES[account.venue], settings.venues.get(account.venue, VenueSettings())
+        for symbol, terms in offline_terms(account, venue, settings.accounts.terms[account.name], said.tiers).items():
+            table = terms.table
+            if table is None:
+                continue
+            shipped = "the " if table == venue.shipped_tiers(symbol) else ""
+            source = f"tiers from {shipped}{table.source}" + (f" of {table.date}" if table.date else "")
+            accounts.setdefault(symbol, {}).setdefault(source, []).append(account.name)
+    for symbol, sources in sorted(accounts.items()):
+        for source, names in sources.items():
+            yield f"{symbol}: {source}" + (f" (in {', '.join(names)})" if len(sources) > 1 else "")

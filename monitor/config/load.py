@@ -1,4 +1,4 @@
-"""The files themselves: ``load_config`` for the daemon, ``load_account_file`` for ``explain``.
+"""The files themselves: ``load_config`` for the daemon; ``load_account_file`` for ``explain``, which wants the accounts.
 
 Both read everything first and then raise one ``ConfigError`` with every problem, or return settings in which
 nothing is unchecked.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from monitor.config.nodes import Node
 from monitor.config.places import Place, Problems, nearest
 from monitor.config.receivers import read_receivers, read_web
 from monitor.config.schema import Section, open_section
-from monitor.config.settings import AccountFile, Places, Settings, SymbolTerms, VenueSettings
+from monitor.config.settings import AccountFile, Places, Settings, VenueSettings
 from monitor.config.source import MAX_BYTES, MAX_VALUES, parse, read_bytes
 from monitor.config.terms import read_ladder, read_terms
 from monitor.config.tiers_file import MAX_BYTES as MAX_TIERS_BYTES
 from monitor.config.tiers_file import MAX_VALUES as MAX_TIERS_VALUES
 from monitor.config.tiers_file import read_tiers
 from monitor.config.urls import MAX_URL, check_venue_url
+from monitor.config.watchable import ShippedTiers, check_watchable, laddered_by_terms
 from monitor.core.alerts import Ladder
 from monitor.core.contract import TierTable
 from monitor.log import LEVELS
@@ -31,10 +32,8 @@ from monitor.log import LEVELS
 MAX_PATH = 1024
 DEFAULT_STORE = "state/perp-monitor.db"
 
+_ONLY_FOR_DAEMON = ("receivers", "web", "metrics", "store", "log")
 _NOT_HERE = {"accounts_file": "this is an accounts file already", "positions": 'positions stand inside "accounts:"'}
-
-ShippedTiers = Mapping[str, Callable[[str], TierTable | None]]
-"""Per venue: the ladder of a symbol that ships with the program, if there is one."""
 
 
 @dataclass(slots=True)
@@ -43,6 +42,7 @@ class _Loading:
 
     known_venues: Collection[str]
     environ: Mapping[str, str]
+    shipped_tiers: ShippedTiers | None
     problems: Problems = field(default_factory=Problems)
     warnings: list[str] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
@@ -62,17 +62,26 @@ class _Loading:
         return parse(data, name, self.problems, max_values)
 
 
-def load_account_file(path: Path | str, known_venues: Collection[str]) -> AccountFile:
-    """Return the accounts of an account file. Raises ``ConfigError``."""
-    loading = _Loading(known_venues, {})
-    section = _top(Path(path), loading)
-    accounts: AccountFile | None = None
+def load_account_file(
+    path: Path | str, known_venues: Collection[str], shipped_tiers: ShippedTiers | None = None
+) -> AccountFile:
+    """Return the accounts of an account file or of a configuration, with the ladders of its tiers files.
+
+    The rest of a configuration is not looked at: its secrets need not be readable. Raises ``ConfigError``.
+    """
+    path = Path(path)
+    loading = _Loading(known_venues, {}, shipped_tiers)
+    section = _top(path, loading)
+    found: AccountFile | None = None
     if section is not None:
-        accounts = read_accounts(section, {}, Ladder(), known_venues, loading.warnings)
+        section.given(*_ONLY_FOR_DAEMON)
+        _, accounts, venues = _watched(section, path.parent, loading)
         section.done(_NOT_HERE)
+        tiers = {name: venue.tiers for name, venue in venues.items()}
+        found = replace(accounts, tiers=tiers, warnings=tuple(loading.warnings))
     loading.problems.raise_any()
-    assert accounts is not None
-    return replace(accounts, warnings=tuple(loading.warnings))
+    assert found is not None
+    return found
 
 
 def load_config(
@@ -87,13 +96,11 @@ def load_config(
     or shipped.
     """
     path = Path(path)
-    loading = _Loading(known_venues, os.environ if environ is None else environ)
+    loading = _Loading(known_venues, os.environ if environ is None else environ, shipped_tiers)
     section = _top(path, loading)
     settings: Settings | None = None
     if section is not None:
         settings = _settings(section, path, loading)
-        if shipped_tiers is not None:
-            _check_tiers(settings, shipped_tiers, loading.problems)
     loading.problems.raise_any()
     assert settings is not None
     return settings
@@ -107,9 +114,8 @@ def _top(path: Path, loading: _Loading) -> Section | None:
 
 def _settings(section: Section, path: Path, loading: _Loading) -> Settings:
     base = path.parent
-    ladder = read_ladder(section.section("thresholds"), Ladder())
-    accounts = _accounts(section, base, ladder, loading)
-    venues = _venues(section, base, accounts, loading)
+    ladder, accounts, venues = _watched(section, base, loading)
+    check_watchable(accounts, venues, loading.shipped_tiers, loading.problems, loading.warnings)
     receivers = read_receivers(section, base, loading.environ)
     web = read_web(section.section("web"), base, loading.environ)
     amounts, store_path, log_level, log_format = _small_sections(section)
@@ -131,6 +137,13 @@ def _settings(section: Section, path: Path, loading: _Loading) -> Settings:
         hash=hashlib.sha256(b"".join(loading.digests)).hexdigest()[:12],
         warnings=tuple(loading.warnings),
     )
+
+
+def _watched(section: Section, base: Path, loading: _Loading) -> tuple[Ladder, AccountFile, dict[str, VenueSettings]]:
+    """Return what is watched: thresholds, accounts with their terms, and venues with their ladders."""
+    ladder = read_ladder(section.section("thresholds"), Ladder())
+    accounts = _accounts(section, base, ladder, loading)
+    return ladder, accounts, _venues(section, base, accounts, loading)
 
 
 def _accounts(section: Section, base: Path, ladder: Ladder, loading: _Loading) -> AccountFile:
@@ -168,8 +181,7 @@ def _venues(section: Section, base: Path, accounts: AccountFile, loading: _Loadi
             continue
         stream_url = _base_address(venue, "stream_url", "wss", "ws")
         rest_url = _base_address(venue, "rest_url", "https", "http")
-        symbols = {p.symbol for account in accounts.accounts if account.venue == name for p in account.positions}
-        tiers = _tiers_file(venue, base, symbols, loading)
+        tiers = _tiers_file(venue, name, base, accounts, loading)
         venue.done()
         venues[name] = VenueSettings(stream_url, rest_url, tiers)
     return venues
@@ -186,13 +198,25 @@ def _base_address(section: Section, key: str, secure: str, plain: str) -> str | 
         return None
 
 
-def _tiers_file(venue: Section, base: Path, symbols: Collection[str], loading: _Loading) -> dict[str, TierTable]:
-    name = venue.text("tiers_file", most=MAX_PATH)
+def _tiers_file(
+    section: Section, venue: str, base: Path, accounts: AccountFile, loading: _Loading
+) -> dict[str, TierTable]:
+    """Return the ladders of a venue's ``tiers_file``, warning of watched symbols that it does not have."""
+    name, place = section.text("tiers_file", most=MAX_PATH), section.place_of("tiers_file")
     if name is None:
         return {}
     path = base / name
-    node = loading.open(path, str(path), venue.place_of("tiers_file"), MAX_TIERS_BYTES, MAX_TIERS_VALUES)
-    return {} if node is None else read_tiers(node, str(path), symbols, loading.problems, loading.warnings)
+    node = loading.open(path, str(path), place, MAX_TIERS_BYTES, MAX_TIERS_VALUES)
+    if node is None:
+        return {}
+    watched = {p.symbol for account in accounts.accounts if account.venue == venue for p in account.positions}
+    tables = read_tiers(node, str(path), watched, loading.problems, loading.warnings)
+    shipped = (loading.shipped_tiers or {}).get(venue)
+    for symbol in sorted(watched - tables.keys() - laddered_by_terms(accounts, venue)):
+        table = None if shipped is None else shipped(symbol)
+        instead = f": the {table.source} of {table.date} is used" if table is not None else ""
+        loading.warnings.append(f"{place}: {name} has no tiers for {symbol}{instead}")
+    return tables
 
 
 def _small_sections(section: Section) -> tuple[bool, Path, str, str]:
@@ -212,19 +236,3 @@ def _small_sections(section: Section) -> tuple[bool, Path, str, str]:
         form = log.text("format", one_of=("json", "console"))
         log.done()
     return amounts, Path(store_path or DEFAULT_STORE), level or "info", form or "json"
-
-
-def _check_tiers(settings: Settings, shipped_tiers: ShippedTiers, problems: Problems) -> None:
-    """Note each position whose symbol has no maintenance ladder from anywhere."""
-    file = settings.accounts
-    for account in file.accounts:
-        venue = settings.venues.get(account.venue, VenueSettings())
-        shipped = shipped_tiers.get(account.venue)
-        for position in account.positions:
-            symbol, place = position.symbol, file.places.symbols.get(position.name)
-            terms = file.terms[account.name].get(symbol, SymbolTerms())
-            if place is None or not symbol or terms.table is not None:
-                continue
-            if symbol not in venue.tiers and (shipped is None or shipped(symbol) is None):
-                how = f"write terms.{symbol}.tiers, or name a venues.{account.venue}.tiers_file that has it"
-                problems.add(place, f"no maintenance tiers for {symbol}: {how}")

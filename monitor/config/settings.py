@@ -15,13 +15,17 @@ from monitor.delivery.settings import ReceiverSettings
 
 @dataclass(frozen=True, slots=True)
 class SymbolTerms:
-    """What the operator says of a contract, overriding the venue. Unsaid: None, or what most contracts are."""
+    """What the operator says of a contract, overriding the venue. Unsaid: None, or what most contracts are.
+
+    ``places`` tells where the keys that were said stand.
+    """
 
     kind: str = "linear"
     contract_size: float = 1.0
     mark_price: float | None = None
     closing_fee_rate: float = 0.0
     table: TierTable | None = None
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,18 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class AccountFile:
-    """Accounts with what belongs to them: ``terms`` by account and symbol, ``ladders`` by position name."""
+    """Accounts with what belongs to them: ``terms`` by account and symbol, ``ladders`` by position name.
+
+    ``tiers`` by venue and symbol are those of the venues' tiers files, where a file is read for its accounts alone;
+    ``Settings`` has them with the venues.
+    """
 
     accounts: tuple[Account, ...]
     terms: Mapping[str, Mapping[str, SymbolTerms]]
     ladders: Mapping[str, Ladder]
     places: Places
     warnings: tuple[str, ...] = ()
+    tiers: Mapping[str, Mapping[str, TierTable]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

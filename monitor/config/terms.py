@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import msgspec
 
@@ -84,6 +85,7 @@ def _symbol_terms(section: Section, base: SymbolTerms, warnings: list[str]) -> S
     mark_price = section.number("mark_price", POSITIVE)
     closing_fee_rate = section.number("closing_fee_rate", Bounds(least=0.0, below=0.1), hint=RATE_HINT)
     table = read_table(section, "the operator's terms", warnings)
+    places = {key: section.place_of(key) for key in section.given("kind", "mark_price")}
     section.done()
     return SymbolTerms(
         kind=kind or base.kind,
@@ -91,6 +93,7 @@ def _symbol_terms(section: Section, base: SymbolTerms, warnings: list[str]) -> S
         mark_price=base.mark_price if mark_price is None else mark_price,
         closing_fee_rate=base.closing_fee_rate if closing_fee_rate is None else closing_fee_rate,
         table=table or base.table,
+        places={**base.places, **places},
     )
 
 
@@ -117,7 +120,7 @@ def build_table(
     before = len(problems)
     rows = [_row(section, shape) for section in sections]
     if shape.foreign:
-        rows.sort(key=lambda row: row.floor)
+        rows.sort(key=lambda row: (row.floor, row.rate))
     else:
         for row in rows[:-1]:
             if row.cap is not None:
@@ -127,6 +130,7 @@ def build_table(
         problems.add(rows[-1].section.place_of(shape.cap), f"expected a number above the floor {floor}, got {cap}")
     if len(problems) > before:
         return None
+    rows = _without_empty(rows, warnings)
     tiers = _tiers(rows, place, problems, warnings)
     return None if tiers is None else TierTable(tiers, source, date, rows[-1].cap)
 
@@ -140,6 +144,18 @@ def _row(section: Section, shape: Shape) -> Row:
     if not shape.foreign:
         section.done()
     return Row(section, math.nan if floor is None else floor, math.nan if rate is None else rate, deduction, cap)
+
+
+def _without_empty(rows: Sequence[Row], warnings: list[str]) -> list[Row]:
+    """Return *rows* without those that end where they begin, which venues do publish. Deductions stay right."""
+    kept: list[Row] = []
+    for row, above in zip_longest(rows, rows[1:]):
+        if above is not None and row.floor == above.floor and row.rate <= above.rate:
+            floor = shortest(row.floor)
+            warnings.append(f"{row.section.place}: an empty tier (the next floor is {floor} as well) is left out")
+        else:
+            kept.append(row)
+    return kept
 
 
 def _tiers(rows: Sequence[Row], place: Place, problems: Problems, warnings: list[str]) -> tuple[Tier, ...] | None:

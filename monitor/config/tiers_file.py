@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from monitor.config.nodes import ListNode, MapNode, Node, describe
-from monitor.config.places import Place, Problems
+from monitor.config.nodes import ListNode, MapNode, Node, Scalar, describe
+from monitor.config.places import Place, Problems, show
 from monitor.config.schema import Section, open_sections
 from monitor.config.terms import OURS, Shape, build_table, read_table
 from monitor.core.contract import TierTable
@@ -22,6 +22,10 @@ MAX_VALUES = 500_000
 
 BRACKETS = Shape("notionalFloor", "maintMarginRatio", "cum", "notionalCap")
 CCXT = Shape("minNotional", "maintenanceMarginRate", "cum", "maxNotional", holder="info")
+EXPECTED = (
+    "tiers by symbol (SYMBOL: [{floor, maintenance_rate}, ...]), the reply of /fapi/v1/leverageBracket, "
+    "or what ccxt's fetch_leverage_tiers gives"
+)
 
 
 def read_tiers(
@@ -29,12 +33,16 @@ def read_tiers(
 ) -> dict[str, TierTable]:
     """Return the ladders of *symbols* that the file has, by the venue's own spelling."""
     tables: dict[str, TierTable] = {}
+    before, usable = len(problems), False
     for symbol, node, place in _ladders(top, Place(file, top.line), problems):
+        usable = usable or _has_tiers(node)
         if symbol not in symbols:
             continue
         table = _table(node, place, file, problems, warnings)
         if table is not None:
             tables[symbol] = table
+    if not usable and len(problems) == before:
+        problems.add(Place(file, top.line), f"expected {EXPECTED}; got {_describe(top)}")
     return tables
 
 
@@ -66,6 +74,25 @@ def _ladders(top: Node, place: Place, problems: Problems) -> Iterator[tuple[str,
             yield venue_symbol(name), node, where
     else:
         problems.add(place, f"expected ladders by symbol, got {describe(top)}")
+
+
+def _has_tiers(node: Node) -> bool:
+    """Return whether *node* holds at least one tier of a known shape, whoever's it is."""
+    if isinstance(node, MapNode):
+        return any(_has_tiers(entry.node) for entry in node.entries if entry.key == "tiers")
+    items = node.items if isinstance(node, ListNode) else ()
+    floors = {shape.floor for shape in (OURS, BRACKETS, CCXT)}
+    return any(entry.key in floors for item in items if isinstance(item, MapNode) for entry in item.entries)
+
+
+def _describe(top: Node) -> str:
+    """Return what a file without a single tier is: most often the venue's refusal."""
+    said = {e.key: e.node.text for e in top.entries if isinstance(e.node, Scalar)} if isinstance(top, MapNode) else {}
+    if "code" in said:
+        return f"an error reply: code {show(said['code'])}, message {show(said.get('msg', ''))}"
+    if (isinstance(top, MapNode) and top.entries) or (isinstance(top, ListNode) and top.items):
+        return f"{describe(top)} without tiers"
+    return f"{describe(top)} with nothing in it"
 
 
 def _reply(section: Section) -> Iterator[tuple[str, Node, Place]]:

@@ -297,7 +297,7 @@ def position_levels(account: Account, position: Position, terms: Mapping[str, Te
     if price is not None and maintenance_margin(at, table.tier_at(at)) < 0.0:
         notes.append("the requirement there is negative: the ladder seems to lack its lower tiers")
     if table.cap is not None and at > table.cap:
-        notes.append(f"notional {at:.0f} lies above the ladder's published maximum {table.cap:.0f}: last tier used")
+        notes.append(f"notional {at:,.0f} lies above the ladder's published maximum {table.cap:,.0f}: last tier used")
     return Levels(
         status=status,
         liquidation_price=price,

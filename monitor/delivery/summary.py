@@ -66,7 +66,8 @@ def _who(event: AlertEvent) -> str:
 
 def _price(value: float) -> str:
     """Return a price for people: eight digits tell enough; the payload has it in full."""
-    return shortest(float(f"{value:.8g}"))
+    whole, point, fraction = shortest(float(f"{value:.8g}")).partition(".")
+    return f"{int(whole):,}{point}{fraction}"
 
 
 def _where(event: AlertEvent) -> str:

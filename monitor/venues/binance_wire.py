@@ -37,7 +37,7 @@ class _Mark(_Row, gc=False, tag="markPriceUpdate"):
     E: int
     p: float | None = None
     i: float | None = None
-    r: str | None = None
+    r: str | float | None = None
     T: int | None = None
     st: int | None = None
 

@@ -186,6 +186,119 @@ def test_a_tiers_file_is_read_in_each_of_its_shapes(load, folder, content):
     assert table.source == f"{folder}/tiers.json"
 
 
+NO_TIERS = {
+    "error reply": ({"code": -2014, "msg": "API-key format invalid."}, 'an error reply: code "-2014", message "API-key format invalid."'),
+    "empty list": ([], "a list with nothing in it"),
+    "empty mapping": ({}, "a mapping with nothing in it"),
+    "empty brackets of others": ([{"symbol": "ZUSDT", "brackets": []}], "a list without tiers"),
+    "another reply": ({"timezone": "UTC", "symbols": [{"symbol": "BTCUSDT"}]}, "a mapping without tiers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "got"), NO_TIERS.values(), ids=NO_TIERS)
+def test_a_tiers_file_without_a_single_tier_is_refused(problems, folder, content, got):
+    (folder / "tiers.json").write_text(json.dumps(content))
+    (problem,) = problems(ACCOUNTS + "venues: {binance: {tiers_file: tiers.json}}\n")
+    assert problem.startswith("tiers.json:1: expected tiers by symbol (SYMBOL: [{floor, maintenance_rate}, ...]), ")
+    assert problem.endswith(f"; got {got}")
+
+
+def test_a_watched_symbol_that_the_tiers_file_lacks_is_warned_of_unless_its_terms_have_tiers(folder):
+    (folder / "tiers.json").write_text(json.dumps({"ZUSDT": OURS}))
+    path = folder / "config.yaml"
+    terms = "terms: {BTCUSDT: {tiers: [{floor: 0, maintenance_rate: 0.1}]}}\n"
+    path.write_text(f"{ACCOUNTS}{terms}venues:\n  binance:\n    tiers_file: tiers.json\nreceivers: []\n")
+    shipped = {"binance": lambda _symbol: TierTable((Tier(0.0, 0.01),), "shipped table", "2026-02-05")}
+    lacking = f"{path}:14: venues.binance.tiers_file: tiers.json has no tiers for XUSD: the shipped table of 2026-02-05 is used"
+    assert lacking in load_config(path, ["binance"], shipped, {}).warnings
+    assert load_account_file(path, ["binance"], shipped).warnings == (lacking,)
+
+
+@pytest.mark.parametrize("reversed_rows", [False, True])
+def test_an_empty_bracket_is_left_out_with_a_warning_that_names_it(load, folder, reversed_rows):
+    """Binance published one for BEAMXUSDT: from 500,000 to 500,000."""
+    rows = [(0, 5e5, 0.01, 0), (5e5, 5e5, 0.02, 5e3), (5e5, 1e6, 0.05, 2e4)]
+    brackets = [
+        dict(zip(("notionalFloor", "notionalCap", "maintMarginRatio", "cum"), row, strict=True)) for row in rows
+    ]
+    if reversed_rows:
+        brackets.reverse()
+    (folder / "tiers.json").write_text(json.dumps([{"symbol": "BTCUSDT", "brackets": brackets}]))
+    settings = load(ACCOUNTS + "venues: {binance: {tiers_file: tiers.json}}\n")
+    table = settings.venues["binance"].tiers["BTCUSDT"]
+    assert (table.tiers, table.cap) == ((Tier(0.0, 0.01, 0.0), Tier(500_000.0, 0.05, 20_000.0)), 1e6)
+    assert settings.warnings[0] == (
+        f"{folder}/tiers.json:1: [0].brackets[1]: an empty tier (the next floor is 500000 as well) is left out"
+    )
+
+
+def test_a_repeated_floor_in_the_terms_is_left_out_and_a_falling_one_refused(load, problems):
+    tiers = (
+        "[{floor: 0, maintenance_rate: 0.01}, {floor: 0, maintenance_rate: 0.02}, {floor: 9, maintenance_rate: 0.03}]"
+    )
+    text = f"{ACCOUNTS}terms: {{BTCUSDT: {{tiers: {tiers}}}}}\n"
+    file = load(text, "account.yaml")
+    assert file.terms["main"]["BTCUSDT"].table.tiers == (Tier(0.0, 0.02, 0.0), Tier(9.0, 0.03, 0.09))
+    assert "account.yaml:11: terms.BTCUSDT.tiers[0]: an empty tier" in file.warnings[0]
+    falling = text.replace("{floor: 0, maintenance_rate: 0.02}", "{floor: 99, maintenance_rate: 0.02}")
+    assert problems(falling, "account.yaml") == [
+        "account.yaml:11: terms.BTCUSDT.tiers: tier 3: floors must rise, but 9 follows 99"
+    ]
+
+
+def test_an_inverse_contract_is_refused_by_the_daemon_and_kept_for_explain(load, problems):
+    text = ACCOUNTS + "terms:\n  XUSD:\n    kind: inverse\n"
+    assert problems(text) == [
+        "config.yaml:13: terms.XUSD.kind: inverse contracts cannot be watched yet (xusd-long is one)"
+    ]
+    assert load(text, "account.yaml").terms["main"]["XUSD"].kind == "inverse"
+
+
+def test_a_mark_price_in_the_terms_is_for_explain_only(load, folder):
+    text = ACCOUNTS + "terms:\n  BTCUSDT: {mark_price: 100}\nreceivers: []\n"
+    warning = (
+        f"{folder}/config.yaml:12: terms.BTCUSDT.mark_price: for explain only: the daemon takes the venue's mark price"
+    )
+    assert [w for w in load(text).warnings if "explain" in w] == [warning]
+    assert load(text, "account.yaml").warnings == ()
+
+
+def test_an_unknown_venue_is_said_once_without_what_follows_from_it(folder):
+    path = folder / "config.yaml"
+    path.write_text(ACCOUNTS.replace("venue: binance", "venue: binanse"))
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, ["binance"], {"binance": lambda _symbol: None}, {})
+    assert [": unknown venue" in line for line in caught.value.problems] == [True]
+
+
+@pytest.mark.parametrize(
+    "slip", ["btcusdt", "BTC-USDT", "BTC/USDT:USDT", "BTCUSD", "BTC", "BTCUSTD", "BTTCUSDT", "BTC-USDT-SWAP"]
+)
+def test_a_symbol_that_no_table_has_gets_the_one_that_may_be_meant(folder, slip):
+    path = folder / "config.yaml"
+    path.write_text(ACCOUNTS.replace("BTCUSDT, side: long", f"'{slip}', side: long"))
+    table = TierTable((Tier(0.0, 0.01),), "shipped")
+    shipped = {"binance": lambda symbol: table if symbol in {"BTCUSDT", "XUSD"} else None}
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, ["binance"], shipped, {})
+    assert [f"no maintenance tiers for {slip} (did you mean BTCUSDT?): write" in p for p in caught.value.problems] == [
+        True
+    ]
+
+
+def test_a_configuration_is_read_for_its_accounts_alone(load, folder):
+    """Its receivers' secrets need not be there."""
+    (folder / "tiers.json").write_text(json.dumps({"BTCUSDT": OURS}))
+    (folder / "mine.yaml").write_text(ACCOUNTS)
+    text = (
+        "accounts_file: mine.yaml\nthresholds: {warning: 0.1}\nvenues: {okx: {tiers_file: tiers.json}}\nstore: {}\n"
+        "receivers: [{name: a, url: 'https://e.example.com', secret_file: not-there}]\nweb: {token_file: not-there}\n"
+    )
+    file = load(text, "account.yaml")
+    assert [p.name for p in file.accounts[0].positions] == ["btcusdt-long", "btcusdt-short", "xusd-long"]
+    assert load(text.replace("okx", "binance"), "account.yaml").tiers["binance"].keys() == {"BTCUSDT"}
+
+
 VENUES = {
     "unknown venue": ("{binanse: {}}", "config.yaml:11: venues.binanse: unknown venue: expected one of binance, okx (did you mean binance?)"),
     "unknown key": ("{binance: {stream: 1}}", "config.yaml:11: venues.binance.stream: unknown key (did you mean stream_url?)"),

@@ -198,29 +198,29 @@ SENTENCES = [
     (
         {},
         (
-            "BTCUSDT short mission-short: critical, mark 54600 is 0.33 % from its liquidation price 54780.88. "
+            "BTCUSDT short mission-short: critical, mark 54,600 is 0.33 % from its liquidation price 54,780.88. "
             "Add margin or reduce the position now."
         ),
     ),
     (
         {"level": Level.BANKRUPTCY, "mark_price": 55100.0, "liquidation_distance_ratio": -0.0058},
         (
-            "BTCUSDT short mission-short: bankruptcy, mark 55100 is 0.58 % past its liquidation price 54780.88 and at "
-            "or past its bankruptcy price 55000. Its margin is used up; a close from here costs the insurance fund. "
+            "BTCUSDT short mission-short: bankruptcy, mark 55,100 is 0.58 % past its liquidation price 54,780.88 and at "
+            "or past its bankruptcy price 55,000. Its margin is used up; a close from here costs the insurance fund. "
             "Look at the venue."
         ),
     ),
     (
         {"level": Level.WARNING, "prev_level": Level.CRITICAL},
         (
-            "BTCUSDT short mission-short: warning, down from critical, mark 54600 is 0.33 % from its liquidation price "
-            "54780.88. Decide now whether to add margin or reduce."
+            "BTCUSDT short mission-short: warning, down from critical, mark 54,600 is 0.33 % from its liquidation price "
+            "54,780.88. Decide now whether to add margin or reduce."
         ),
     ),
     (
         {"kind": "position.resolved", "level": Level.OK, "severity": "liquidation", "reason": "recovered"},
         (
-            "BTCUSDT short mission-short: ok again (recovered), mark 54600 is 0.33 % from its liquidation price 54780.88. "
+            "BTCUSDT short mission-short: ok again (recovered), mark 54,600 is 0.33 % from its liquidation price 54,780.88. "
             "Verify at the venue."
         ),
     ),

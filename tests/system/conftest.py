@@ -20,7 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import monitor
-from monitor.cli import main
+from monitor.cli.main import main
 from monitor.sim.binance import BinanceSim
 from monitor.sim.receiver import Receiver
 from monitor.sim.scenario import Scenario, parse_scenario
