@@ -102,7 +102,7 @@ class App:
             self._known = frozenset(loaded.states)
             left = self.engine.restore(loaded.states.values())
             self.outbox = Outbox(store, loaded, settings.receivers, self.delivery_times)
-            self.outbox.submit(removed_subjects(left, boot()))
+            self._held = removed_subjects(left, boot())
             self.process = ProcessStats(
                 config_hash=settings.hash, version=__version__, restarts=self.supervisor.restarts
             )
@@ -135,7 +135,7 @@ class App:
                     gc.collect()
                     gc.freeze()
                     keepers += [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in self.feeds]
-                    fresh = [state for state in self.engine.states() if state.subject not in self._known]
+                    fresh = [s for s in self.engine.states() if s.subject not in self._known and not s.seq]
                     store.commit(
                         Transaction(tuple(fresh), (), ())
                     )  # what was ever watched may be delisted, not misspelt

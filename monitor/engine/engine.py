@@ -130,18 +130,22 @@ class Engine:
             if verdict is Verdict.REFUSED:
                 self._venues[facts.venue].rejected.add(reason)
             return []
+        if verdict is Verdict.UNDATED:
+            return self._fire(facts, price, "late mark", now, live=False)
         return self._accepted(facts, now)
 
     def _accepted(self, facts: SymbolFacts, now: float) -> list[AlertEvent]:
         """Let the mark that was just stored work: on what is not solved yet, on the quality, on the levels."""
+        waiting: list[Watch] = []
         if facts.unsolved:
-            watches = self._by_symbol[facts.venue, facts.symbol]
-            for watch in watches:
-                if not watch.solved:
-                    self._try(watch, now, watch.solve)
-            facts.unsolved = not all(watch.solved for watch in watches)
+            waiting = [watch for watch in self._by_symbol[facts.venue, facts.symbol] if not watch.solved]
+            for watch in waiting:
+                self._try(watch, now, watch.solve)
         mark = facts.mark
         out = self._requalify(facts, now)
+        facts.unsolved = not all(watch.solved for watch in waiting)
+        for watch in waiting:
+            out += self._try(watch, now, partial(watch.look, now))  # from here on it is armed, whatever its quality
         return out + self._fire(facts, mark.value, "late mark" if mark.late else "mark", now, live=not mark.late)
 
     def _fire(self, facts: SymbolFacts, price: float, source: str, now: float, *, live: bool) -> list[AlertEvent]:
@@ -150,7 +154,7 @@ class Engine:
         for slot in facts.triggers.fire(price):
             watch = watches[slot]
             own = watch.state.quality is Quality.LIVE
-            if own and not live:
+            if own and not live and source != "late mark":
                 watch.rearm()  # its own mark is still good: no other price speaks for it
             else:
                 out += self._try(watch, now, partial(watch.evaluate, price, source, now, live=own and live))
@@ -224,7 +228,7 @@ class Engine:
         if not watch.set_quality(*watch.judge(now), now):
             return []
         self._venues[watch.facts.venue].silence.note(watch, now)
-        if watch.state.quality is Quality.STALE and watch.state.reason == "no_data":
+        if not watch.facts.live and watch.state.quality is Quality.STALE and watch.state.reason == "no_data":
             self._timed.discard(watch)
             return []  # silence brings no new price to look at
         return self._try(watch, now, partial(watch.look, now))
@@ -240,7 +244,7 @@ class Engine:
         for watch in self._shared:
             out += self._resolve(watch, now)
         for watch in list(self._timed):
-            if watch.state.quality is Quality.LIVE and watch.facts.held is None:
+            if watch.state.quality is Quality.LIVE and watch.undisputed:
                 out += self._try(watch, now, partial(watch.expire, watch.facts.mark.value, now))
         for watch in [w for w in self._broken if now >= w.broken_until]:
             self._broken.discard(watch)
@@ -256,7 +260,8 @@ class Engine:
         self._try(watch, now, watch.solve)
         out = self._qualify(watch, now)
         if watch.lines != before:
-            out += self._try(watch, now, partial(watch.look, now))
+            # While a jump waits for confirmation the mark may raise a level and must not let one go.
+            out += self._try(watch, now, partial(watch.look, now, sure=watch.undisputed))
         return out
 
     # --- terms ---------------------------------------------------------------------------------------------
@@ -292,10 +297,11 @@ class Engine:
         facts.table = TierTable(tiers, "announced by the venue")
         out: list[AlertEvent] = []
         for watch in self._by_symbol[facts.venue, facts.symbol]:
-            before = watch.levels.liquidation_price
+            known, before = watch.solved, watch.levels.liquidation_price
             out += self._resolve(watch, now)
             after, mark = watch.levels.liquidation_price, facts.mark.value
-            if (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark:
+            moved = (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark
+            if known and moved:
                 level = watch.state.level
                 out.append(watch.announce(Change("position.terms_changed", level, level, reason="tiers"), mark, now))
         return out

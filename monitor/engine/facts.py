@@ -28,12 +28,13 @@ QUARANTINE_SECONDS = 2.0
 
 
 class Verdict(IntEnum):
-    """What became of a value."""
+    """What became of a value. An undated one has the event time of the value before: it may raise, no more."""
 
     ACCEPTED = 0
     LATE = 1
-    HELD = 2
-    REFUSED = 3
+    UNDATED = 2
+    HELD = 3
+    REFUSED = 4
 
 
 class VenueClock:
@@ -197,7 +198,7 @@ class SymbolFacts:
             reason = "out_of_order"  # neither a repeat nor an older price says anything about a jump
         if reason is not None:
             return Verdict.REFUSED, reason
-        late = time - now <= clock.late or time == field.time
+        late = time - now <= clock.late
         if self._is_jump(price, now):
             up = price > field.value
             if not (self.held is not None and self.held.up == up) and not self._confirmed_elsewhere(up, now):
@@ -205,6 +206,8 @@ class SymbolFacts:
                 self.quarantined += 1
                 return Verdict.HELD, "quarantined"
         self.held = None
+        if time == field.time:
+            return Verdict.UNDATED, "event_time"
         field.store(price, time, now, late=late)
         return (Verdict.LATE, "late") if late else (Verdict.ACCEPTED, "")
 

@@ -59,7 +59,7 @@ class VenueSilence:
             self._returning[watch] = now
         elif quality.known:
             pass  # a price that stands in raises no new alarm and ends none
-        elif watch.state.reason == "status":
+        elif watch.state.reason == "status":  # its own contract; a halted neighbour's is "suspended"
             self._unknown.pop(watch, None)
             self._excused.add(watch)
         else:
@@ -75,10 +75,11 @@ class VenueSilence:
         self._let_return(now)
         lost, out = self._unknown, list[AlertEvent]()
         all_lost = bool(lost) and len(lost) == len(self._watches) - len(self._excused)
-        if self.down and not all_lost:
+        back = [w for w in self._watches if w not in lost and w not in self._excused] if self.down else []
+        if back:
             self.down = False
-            out.append(self._feed("feed.recovered", [w for w in self._watches if w not in lost], now))
-        due = [w for w in lost if w not in self._returning and now >= self._deadline(w)]
+            out.append(self._feed("feed.recovered", back, now))
+        due = [w for w in lost if not w.state.quality.known and now >= self._deadline(w)]
         if all_lost:
             if due and not self.down:
                 self.down = True

@@ -180,11 +180,16 @@ class Watch:
         """Return whether the levels are known (a position that nothing can liquidate is known, too)."""
         return self.levels.status != levels.UNAVAILABLE
 
+    @property
+    def undisputed(self) -> bool:
+        """Return whether no mark that the levels hang on has a jump waiting for confirmation."""
+        return self.facts.held is None and all(facts.held is None for facts in self.siblings)
+
     def judge(self, now: float) -> tuple[Quality, str]:
         """Return the quality of this position and why it is not live, from its symbol's and its siblings' facts."""
         alarmed = self.state.level >= Level.WARNING
         quality, reason = self.facts.quality_for(alarmed=alarmed)
-        if quality is Quality.NEVER:
+        if quality is Quality.NEVER or not self.facts.watchable:
             return quality, reason
         if now < self.broken_until:
             return Quality.STALE, "error"
@@ -196,16 +201,19 @@ class Watch:
             for facts in self.siblings:
                 theirs, why = facts.quality_for(alarmed=alarmed)
                 if theirs is not Quality.LIVE:
-                    return Quality.STALE, why
+                    return Quality.STALE, "suspended" if why == "status" else why
         return quality, reason
 
-    def look(self, now: float) -> list[AlertEvent]:
-        """Evaluate at what is known: the mark if it is live, else the most dangerous price there is, which may raise."""
+    def look(self, now: float, *, sure: bool = True) -> list[AlertEvent]:
+        """Evaluate at what is known: the mark if it is live, else the most dangerous price there is, which may raise.
+
+        Where the caller is not *sure* of a live mark, it may only raise, too.
+        """
         facts = self.facts
         if facts.mark.value == 0.0 or not self.solved:
             return []
         if self.state.quality is Quality.LIVE:
-            return self.evaluate(facts.mark.value, "mark", now, live=True)
+            return self.evaluate(facts.mark.value, "mark", now, live=sure)
         known = [(facts.mark.value, "late mark" if facts.mark.late else "mark"), *facts.fallback(now)]
         price, source = max(known, key=lambda candidate: self.lines.danger * candidate[0])
         return self.evaluate(price, source, now, live=False)

@@ -15,7 +15,7 @@ from statistics import median
 import orjson
 from rounds import in_turns, ratio, rounded, show
 
-from monitor.venues import binance
+from monitor.venues import binance, binance_wire
 
 ROUNDS = 15
 chance = random.Random(1)
@@ -91,7 +91,7 @@ def each(decode: Callable[[bytes], object], taken: list[bytes]) -> Callable[[], 
 def measure(what: str, taken: list[bytes], repeat: int, aim: float | None = None) -> None:
     """Print the figures for *what*, in microseconds a frame."""
     events = [len(binance.decode(frame)) for frame in taken]
-    work = {"anchor": orjson.loads, "ours": binance.decode, "decoder": binance._wrapped}
+    work = {"anchor": orjson.loads, "ours": binance.decode, "decoder": binance_wire._wrapped}
     took = in_turns({name: each(decode, taken * repeat) for name, decode in work.items()}, ROUNDS)
     us = {name: rounded(median(seconds) / (len(taken) * repeat) * 1e6) for name, seconds in took.items()}
     show(

@@ -141,11 +141,22 @@ def test_late_prices_raise_are_not_fresh_and_lower_nothing(script):
 def test_a_frozen_event_time_is_not_fresh_but_still_escalates(script):
     s = script()
     s.hold(1.0, 2.0, 50_000.0)
-    frozen = EPOCH + 2.5
-    apply = s.engine.apply
+    frozen, apply = EPOCH + 2.5, s.engine.apply
     assert not apply(ev.MarkPrice("demo", "BTCUSDT", 50_000.0, frozen), 2.6)
-    assert kinds(apply(ev.MarkPrice("demo", "BTCUSDT", 54_000.0, frozen), 3.6)) == ["position.critical"]
-    assert s.view(3.6).quality is not Quality.LIVE
+    said = []
+    for second, price in ((3.6, 52_500.0), (4.6, 54_000.0), (5.6, 54_900.0), (6.6, 50_000.0)):
+        said += kinds(apply(ev.MarkPrice("demo", "BTCUSDT", price, frozen), second)) + kinds(s.tick(second))
+    assert said[:3] == ["position.warning", "position.critical", "position.liquidation"]
+    assert s.view(6.6).quality is not Quality.LIVE
+    assert s.view(6.6).level is Level.LIQUIDATION
+
+
+def test_two_values_of_one_moment_are_no_lost_feed(script):
+    s = script()
+    s.hold(1.0, 3.0, 54_000.0)
+    s.engine.apply(ev.MarkPrice("demo", "BTCUSDT", 54_010.0, EPOCH + 3.0 - 0.05), 3.1)
+    assert not s.tick(3.2)
+    assert s.view(3.2).quality is Quality.LIVE
 
 
 def test_an_older_price_changes_nothing(script):
@@ -521,3 +532,67 @@ def test_between_the_two_staleness_limits_other_prices_do_not_evaluate_everybody
     finally:
         kind.evaluate = real
     assert not looked
+
+
+def test_a_cross_position_whose_neighbour_died_first_still_alerts(script, make):
+    s = script(cross(make["long"]()), cross(make["short"]("eth", symbol="ETHUSDT")))
+    s.mark(1.0, 50_000.0, "ETHUSDT")
+    said = []
+    for second in range(12, 60):
+        said += s.mark(float(second), 50_000.0 - 400.0 * (second - 12)) + s.tick(float(second))
+    mine = [a.kind for a in said if a.position == "long"]
+    assert (mine[0], mine[-1]) == ("position.warning", "position.bankruptcy")
+
+
+def test_a_contract_halted_before_its_first_mark_still_alerts_and_is_no_dead_feed(script, make):
+    s = script(make["long"]())
+    halted = ev.ContractStatus("demo", "BTCUSDT", "HALT", watchable=False, event_time=EPOCH)
+    assert kinds(s.engine.apply(halted, 0.5)) == ["position.unwatchable"]
+    said = []
+    for second in range(1, 60):
+        said += s.mark(float(second), 50_000.0 - 200.0 * second) + s.tick(float(second))
+    assert (kinds(said)[0], kinds(said)[-1]) == ("position.warning", "position.bankruptcy")
+    assert {a.kind.partition(".")[0] for a in said} == {"position"}
+    assert s.view(59.0).reason == "status"
+
+
+def test_a_halted_neighbour_makes_a_cross_position_unknown_aloud(script, make):
+    s = script(cross(make["long"]()), cross(make["short"]("eth", symbol="ETHUSDT")))
+    for second in (1.0, 2.0):
+        s.mark(second, 50_000.0)
+        s.hold(second, second, 50_000.0, "ETHUSDT")
+    s.engine.apply(ev.ContractStatus("demo", "ETHUSDT", "HALT", watchable=False, event_time=EPOCH), 2.5)
+    said = []
+    for second in range(3, 60):
+        s.mark(float(second), 50_000.0)
+        said += s.hold(float(second), float(second), 50_000.0, "ETHUSDT")
+    assert [(a.kind, a.positions, a.reason) for a in said] == [("feed.down", ("long",), "suspended")]
+
+
+def test_a_price_that_stands_in_starts_no_data_alert(script):
+    s = script()
+    s.hold(1.0, 4.0, 50_000.0)
+    s.tick(10.0)
+    for second in range(11, 100):
+        assert not s.last(float(second), 50_000.0) + s.tick(float(second))
+
+
+def test_moved_lines_resolve_nothing_while_an_adverse_jump_waits(script, make):
+    s = script(cross(make["long"]()), cross(make["short"]("eth", symbol="ETHUSDT")), ladder=Ladder(clear_seconds=5.0))
+    price = 41_500.0
+    for second in range(1, 4):
+        s.mark(float(second), price)
+        s.hold(float(second), float(second), 50_000.0, "ETHUSDT")
+    assert s.view(3.0).level is Level.WARNING
+    for second in range(4, 9):
+        s.mark(float(second), 47_000.0)
+        s.hold(float(second), float(second), 50_000.0, "ETHUSDT")
+    s.mark(9.2, 36_000.0)
+    s.mark(9.3, 49_900.0, "ETHUSDT")
+    assert "position.resolved" not in kinds(s.tick(9.4))
+
+
+def test_new_tiers_before_the_first_mark_are_no_news(script):
+    s = script()
+    assert not s.engine.apply(ev.TierTableChanged("demo", "BTCUSDT", ((0.0, 0.02, 0.0),), EPOCH), 0.5)
+    assert kinds(s.hold(1.0, 2.0, 50_000.0)) == []
