@@ -135,10 +135,9 @@ class App:
                     gc.collect()
                     gc.freeze()
                     keepers += [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in self.feeds]
+                    # What was ever watched and is not listed later has been delisted; it was not misspelt.
                     fresh = [s for s in self.engine.states() if s.subject not in self._known and not s.seq]
-                    store.commit(
-                        Transaction(tuple(fresh), (), ())
-                    )  # what was ever watched may be delisted, not misspelt
+                    store.commit(Transaction(tuple(fresh), (), ()))
                     self._say_started()
                     self.started.set()
                     await self.stopping.wait()

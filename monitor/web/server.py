@@ -185,6 +185,6 @@ def _why_not(error: OSError, host: str, port: int) -> str:
         )
     if error.errno == errno.EACCES:
         return f"{address} may not be used by this user: choose a port above 1023"
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno == errno.EADDRNOTAVAIL or "could not bind on any address" in str(error):  # asyncio from 3.12 on
         return f"{address} is no address of this machine: listen on one that it has, for example 127.0.0.1"
     return f"{address} cannot be listened on: {error.strerror or error}"

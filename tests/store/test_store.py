@@ -143,8 +143,10 @@ def test_a_second_process_is_refused_and_the_first_goes_on(path):
 
 def test_a_shell_cannot_read_the_file_while_the_daemon_has_it(path):
     store = Store.open(path)
+    shell = sqlite3.connect(path, timeout=0.05)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        sqlite3.connect(path, timeout=0.05).execute("SELECT * FROM event")
+        shell.execute("SELECT * FROM event")
+    shell.close()
     store.close()
 
 
