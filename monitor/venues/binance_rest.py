@@ -52,7 +52,7 @@ class _Symbol(msgspec.Struct):
 
 
 class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_Symbol]
+    symbols: list[msgspec.Raw]
 
 
 class _Premium(msgspec.Struct):
@@ -91,12 +91,23 @@ class _Pool(msgspec.Struct):
 _WATCHABLE = {"PERPETUAL", "TRADIFI_PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH"}
 
 
-def _read(body: bytes, kind: type[T]) -> T:
+def _read(body: bytes | msgspec.Raw, kind: type[T]) -> T:
     """Return the body as *kind*; raises ``WireError`` for anything else."""
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise WireError(f"unexpected answer: {error}", reason="malformed") from None
+
+
+def _rows(raws: Sequence[msgspec.Raw], kind: type[T], channel: str, out: list[Event]) -> list[T]:
+    """Return the rows that are of *kind*; every other one costs itself alone."""
+    rows: list[T] = []
+    for raw in raws:
+        try:
+            rows.append(_read(raw, kind))
+        except WireError:
+            out.append(ev.Rejected(NAME, channel, "bad_row"))
+    return rows
 
 
 def _number(text: str, low: float, high: float) -> float | None:
@@ -114,14 +125,16 @@ def _time(body: bytes, _received: float) -> list[Event]:
 
 def _exchange_info(watched: frozenset[str], body: bytes, received: float) -> list[Event]:
     out: list[Event] = []
-    rows = _read(body, _ExchangeInfo).symbols
+    rows = _rows(_read(body, _ExchangeInfo).symbols, _Symbol, "exchangeInfo", out)
     if not rows:
         raise WireError("a venue without contracts", reason="empty")  # no reason to call every symbol unlisted
+    all_read = not out  # a row that cannot be read may be the one that seems to be missing
     listed = {row.symbol: row for row in rows if row.symbol in watched}
     for symbol in sorted(watched):
         row = listed.get(symbol)
         if row is None:
-            out.append(ev.ContractStatus(NAME, symbol, "not listed", watchable=False, event_time=received))
+            if all_read:
+                out.append(ev.ContractStatus(NAME, symbol, "not listed", watchable=False, event_time=received))
             continue
         ticks = [f.tickSize for f in row.filters if f.filterType == "PRICE_FILTER" and f.tickSize]
         out.append(
@@ -145,7 +158,7 @@ def _exchange_info(watched: frozenset[str], body: bytes, received: float) -> lis
 
 def _premium_index(watched: frozenset[str], body: bytes, _received: float) -> list[Event]:
     out: list[Event] = []
-    for row in _read(body, list[_Premium]):
+    for row in _rows(_read(body, list[msgspec.Raw]), _Premium, "premiumIndex", out):
         if row.symbol not in watched:
             continue
         time = row.time / 1000.0
@@ -163,12 +176,14 @@ def _premium_index(watched: frozenset[str], body: bytes, _received: float) -> li
 
 
 def _funding_info(watched: frozenset[str], body: bytes, _received: float) -> list[Event]:
-    rows = {row.symbol: row for row in _read(body, list[_Funding])}
     out: list[Event] = []
+    rows = {row.symbol: row for row in _rows(_read(body, list[msgspec.Raw]), _Funding, "fundingInfo", out)}
+    all_read = not out
     for symbol in sorted(watched):
         row = rows.get(symbol)
         if row is None:
-            out.append(ev.FundingTerms(NAME, symbol, DEFAULT_FUNDING_SECONDS))
+            if all_read:
+                out.append(ev.FundingTerms(NAME, symbol, DEFAULT_FUNDING_SECONDS))
         elif 0.0 < row.fundingIntervalHours <= 24.0:
             cap, floor = row.adjustedFundingRateCap, row.adjustedFundingRateFloor
             out.append(ev.FundingTerms(NAME, symbol, row.fundingIntervalHours * 3600.0, cap, floor))
@@ -187,7 +202,7 @@ def _open_interest(body: bytes, _received: float) -> list[Event]:
 def _insurance(watched: frozenset[str], body: bytes, _received: float) -> list[Event]:
     """Name a pool after the first watched symbol that it stands behind: label values come from the configuration."""
     out: list[Event] = []
-    for pool in _read(body, list[_Pool]):
+    for pool in _rows(_read(body, list[msgspec.Raw]), _Pool, "insuranceBalance", out):
         backed = sorted(watched.intersection(pool.symbols))
         for asset in pool.assets if backed else []:
             if -LIMIT < asset.marginBalance < LIMIT:

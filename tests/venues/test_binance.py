@@ -337,3 +337,47 @@ def test_the_recorded_brackets_carry_the_deductions_that_we_build():
         wide = [r for r in rows if r["maxNotional"] > r["minNotional"]]  # one symbol has a bracket of no width
         assert [t.deduction for t in table.tiers] == pytest.approx([float(r["info"]["cum"]) for r in wide], rel=1e-9)
         assert [t.maintenance_rate for t in table.tiers] == [r["maintenanceMarginRate"] for r in wide]
+
+
+def spoiled(file: str, where: list, value: object) -> bytes:
+    """Return a recorded answer with one value replaced."""
+    body = json.loads((HERE / f"{file}.json").read_text())
+    *path, last = where
+    place = body
+    for key in path:
+        place = place[key]
+    place[last] = value
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize(
+    ("resource", "file", "where"),
+    [
+        ("exchangeInfo", "get_exchange_info", ["symbols", 2, "deliveryDate"]),
+        ("premiumIndex", "get_premium_index", [1, "time"]),
+        ("insuranceBalance", "get_insurance_balance", [1, "assets"]),
+    ],
+)
+def test_a_bad_row_of_an_answer_costs_itself_alone(resource, file, where):
+    good = polled(resource, file)
+    events = POLLS[resource].decode(spoiled(file, where, "soon"), T)
+    assert refused(resource, "bad_row") in events
+    kept = [e for e in good if not isinstance(e, ev.ContractStatus)]
+    assert [e for e in near(events) if e in near(kept)] == near(kept)
+
+
+def test_a_row_that_cannot_be_read_makes_no_symbol_unlisted():
+    body = spoiled("get_exchange_info", ["symbols", 0, "status"], 7)
+    events = POLLS["exchangeInfo"].decode(body, T)
+    assert not [e for e in events if isinstance(e, ev.ContractStatus)]
+    assert [e.symbol for e in events if isinstance(e, ev.ContractTerms)] == ["FOOUSDT"]
+
+
+def test_a_row_that_cannot_be_read_makes_no_interval_the_default():
+    body = spoiled("get_funding_info", [0, "fundingIntervalHours"], None)
+    assert POLLS["fundingInfo"].decode(body, T) == [refused("fundingInfo", "bad_row")]
+
+
+def test_a_venue_without_contracts_is_not_believed():
+    with pytest.raises(WireError):
+        POLLS["exchangeInfo"].decode(b'{"symbols": []}', T)
