@@ -14,13 +14,15 @@ import gc
 import signal
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from monitor import __version__
 from monitor.config.settings import Settings
-from monitor.core.alert_event import AlertEvent
+from monitor.core.alert_event import AlertEvent, StoredState
 from monitor.core.alerts import Level
 from monitor.core.events import Liquidation
 from monitor.core.levels import Terms
@@ -130,19 +132,21 @@ class App:
             async with asyncio.TaskGroup() as group:
                 self._on_signals()
                 sender = self._keep(group, "outbox", self.outbox.run)  # what an earlier run left waits for nothing
-                keepers = [self._keep(group, "tick", self._tick), self._keep(group, "loop lag", self._watch_loop)]
+                tick = partial(self._tick, store)
+                keepers = [self._keep(group, "tick", tick), self._keep(group, "loop lag", self._watch_loop)]
                 if await self._unless_stopped(group, self._bootstrap()):
                     gc.collect()
                     gc.freeze()
                     keepers += [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in self.feeds]
                     # What was ever watched and is not listed later has been delisted; it was not misspelt.
                     fresh = [s for s in self.engine.states() if s.subject not in self._known and not s.seq]
-                    store.commit(Transaction(tuple(fresh), (), ()))
+                    _remember(store, [*fresh, *self.engine.unsaved()])
                     self._say_started()
                     self.started.set()
                     await self.stopping.wait()
                 for keeper in keepers:
                     keeper.cancel()
+                _remember(store, self.engine.unsaved())
                 if not await self.outbox.drain(DRAIN_SECONDS):
                     log.warning("delivery.failed", reason="stopping", detail="undelivered alerts stay in the store")
                 sender.cancel()
@@ -217,11 +221,13 @@ class App:
         """Say that a position's evaluation raised; the engine has made that position alone unknown."""
         log.error("task.restarted", task=f"evaluation of {subject}", reason=type(error).__name__, exc_info=error)
 
-    async def _tick(self) -> None:
+    async def _tick(self, store: Store) -> None:
         while True:
             alerts = self.engine.tick(boot())
             if alerts:
                 self.announce(alerts)
+            if self._held is None:  # before that it is not certain that there will be a start
+                _remember(store, self.engine.unsaved())
             self.process.tasks = len(asyncio.all_tasks())
             await asyncio.sleep(TICK_SECONDS)
 
@@ -272,6 +278,18 @@ class App:
             loop.add_signal_handler(signal.SIGHUP, _no_reload)
         except (RuntimeError, ValueError):  # not the main thread: whoever runs us there stops us by ``stopping``
             return
+
+
+def _remember(store: Store, states: Sequence[StoredState]) -> None:
+    """Store *states* that no alert event carries; a store that does not take them is complained about."""
+    if not states:
+        return
+
+    def complain(done: Future[float]) -> None:
+        if (error := done.exception()) is not None:
+            log.error("store.failed", reason=getattr(error, "reason", "io"), detail=str(error))
+
+    store.commit(Transaction(tuple(states), (), ())).add_done_callback(complain)
 
 
 def _no_reload() -> None:

@@ -11,7 +11,11 @@ SEVERITIES = ("warning", "critical", "liquidation", "bankruptcy")
 
 
 class StoredState(msgspec.Struct, frozen=True):
-    """What must survive a restart for one subject (a position id, or ``feed:<venue>``)."""
+    """What must survive a restart for one subject: a position id, ``feed:<venue>``, or ``account:<name>``.
+
+    For an account, ``balance`` is what its equity was found to mean, as long as the file still says the same of it
+    (``fingerprint``).
+    """
 
     subject: str
     raw: int = 0
@@ -21,6 +25,8 @@ class StoredState(msgspec.Struct, frozen=True):
     episode: int = 0
     seq: int = 0
     data_alerted: bool = False
+    balance: float | None = None
+    fingerprint: str = ""
 
 
 class AlertEvent(msgspec.Struct, frozen=True):

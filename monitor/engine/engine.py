@@ -54,6 +54,7 @@ class Engine:
         self.last_pass = started
         self._venues: dict[str, VenueState] = {}
         self._watches: list[Watch] = []
+        self._books: list[Book] = []
         self._by_symbol: dict[tuple[str, str], list[Watch]] = {}
         self._shared: list[Watch] = []
         self._timed: set[Watch] = set()
@@ -75,6 +76,7 @@ class Engine:
         name = watched.account.venue
         venue = self._venues.setdefault(name, VenueState(name, expected.get(name, {}), started, self._observe))
         book = Book(watched, {p.symbol: venue.facts(p.symbol) for p in watched.account.positions})
+        self._books.append(book)
         for position in watched.account.positions:
             neighbours = self._by_symbol.setdefault((name, position.symbol), [])
             watch = Watch(book, position, slot=len(neighbours))
@@ -92,6 +94,9 @@ class Engine:
         for subject, watch in watches.items():
             if subject in by_subject:
                 watch.restore(by_subject.pop(subject), self.last_pass)
+        for book in self._books:
+            if book.subject in by_subject:
+                book.restore(by_subject.pop(book.subject))
         for subject, silence in silences.items():
             silence.restore(by_subject.pop(subject, StoredState(subject)))
         return list(by_subject.values())
@@ -311,6 +316,13 @@ class Engine:
     def states(self) -> list[StoredState]:
         """Return what must survive a restart, of every position."""
         return [watch.stored() for watch in self._watches]
+
+    def unsaved(self) -> list[StoredState]:
+        """Return what was found out since the last call and must survive a restart: balances meant by an equity."""
+        found = [book for book in self._books if book.unsaved]
+        for book in found:
+            book.unsaved = False
+        return [book.stored() for book in found]
 
     def accepted_time(self, venue: str, symbol: str, field: str) -> float | None:
         """Return when the last fresh value of a price field came in (boot clock), or None."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from math import inf
 
 import msgspec
@@ -70,12 +71,28 @@ def removed_subjects(states: Iterable[StoredState], now: float) -> list[AlertEve
 class Book:
     """One account with the facts of its symbols; what all its positions share."""
 
-    __slots__ = ("account", "facts", "watched")
+    __slots__ = ("account", "facts", "subject", "unsaved", "watched")
 
     def __init__(self, watched: WatchedAccount, facts: Mapping[str, SymbolFacts]) -> None:
         self.watched = watched
         self.account = watched.account
         self.facts = facts
+        self.subject = f"account:{watched.account.name}"
+        self.unsaved = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what changes with the operator's entry of this account, and with nothing else."""
+        return sha256(msgspec.json.encode(self.watched.account)).hexdigest()[:16]
+
+    def restore(self, stored: StoredState) -> None:
+        """Take up the balance that an earlier run found, unless the operator has changed the account since."""
+        if self.account.equity is not None and stored.balance is not None and stored.fingerprint == self.fingerprint:
+            self.account = replace(self.account, balance=stored.balance, equity=None)
+
+    def stored(self) -> StoredState:
+        """Return what must survive a restart."""
+        return StoredState(self.subject, balance=self.account.balance, fingerprint=self.fingerprint)
 
     def terms(self, symbol: str) -> Terms:
         """Return what the sum needs of *symbol*: the operator's word first, then the venue's, then the tables."""
@@ -87,8 +104,8 @@ class Book:
     def settle_equity(self) -> bool:
         """Turn an equity into the balance it means at the first fresh marks; return whether the collateral is known.
 
-        The file's equity is a figure of one moment. Taken again and again at later marks it would never fall, and
-        the liquidation price would run away from the mark.
+        The file's equity is a figure of one moment. Taken again at later marks, after a restart in a falling market
+        for example, it would never have fallen, and the liquidation price would run away from the mark.
         """
         account, held = self.account, self.account.cross_positions()
         if account.balance is not None or account.equity is None:
@@ -98,6 +115,7 @@ class Book:
             return False
         profit = sum(p.profit_at(mark.value) for p, mark in zip(held, marks, strict=True))
         self.account = replace(account, balance=account.equity - profit, equity=None)
+        self.unsaved = True
         return True
 
 

@@ -334,6 +334,27 @@ def test_an_equity_is_taken_once_so_that_the_liquidation_price_does_not_run_away
     )  # 5,000 at 49,900, and 0.2 for the other
 
 
+def test_a_restart_in_a_falling_market_does_not_take_the_equity_anew(script, make):
+    first = script(cross(make["long"]()), equity=5_000.0)
+    assert not first.engine.unsaved()
+    first.mark(1.0, 50_000.0)
+    (state,) = first.engine.unsaved()
+    assert not first.engine.unsaved()
+    second = script(cross(make["long"]()), equity=5_000.0)
+    assert second.engine.restore([state]) == []
+    assert kinds(second.mark(1.0, 46_000.0)) == ["position.critical"]
+    assert second.view(1.0).liquidation_price == first.view(1.0).liquidation_price
+
+
+def test_an_equity_that_the_operator_changed_is_taken_anew(script, make):
+    first = script(cross(make["long"]()), equity=5_000.0)
+    first.mark(1.0, 50_000.0)
+    second = script(cross(make["long"]()), equity=6_000.0)
+    second.engine.restore(first.engine.unsaved())
+    second.mark(1.0, 50_000.0)
+    assert second.view(1.0).liquidation_price == pytest.approx(44_000.0 / 0.996)
+
+
 def test_a_late_first_mark_past_every_line_alerts(script, make):
     s = script(make["long"]())
     said = s.mark(1.0, 44_000.0, lag=10.0)
