@@ -75,7 +75,8 @@ def _where(event: AlertEvent) -> str:
         return "its mark price is not known"
     text = f"{_SOURCES.get(event.price_source, event.price_source)} {_price(event.mark_price)}"
     if event.liquidation_price is None:
-        return f"{text}, no price liquidates it"
+        lost = event.level >= Level.LIQUIDATION
+        return f"{text}, its account is past liquidation at any price" if lost else f"{text}, no price liquidates it"
     distance = event.liquidation_distance_ratio
     line = f"its liquidation price {_price(event.liquidation_price)}"
     if distance is None:

@@ -20,9 +20,9 @@ def position(watch: Watch, now: float) -> PositionView:
             price, source = max(candidates, key=lambda c: lines.danger * c[0])
     liquidation = bankruptcy = equity = requirement = notional = None
     if price is not None:
-        if lines.liquidation_price is not None:
+        if levels.liquidation_price is not None:
             liquidation = lines.distance(price)
-        if lines.bankruptcy_price is not None:
+        if levels.bankruptcy_price is not None:
             bankruptcy = lines.bankruptcy_distance(price)
         amounts = watch.amounts(price)
         if amounts is not None:
@@ -41,8 +41,8 @@ def position(watch: Watch, now: float) -> PositionView:
         status=levels.status,
         mark_price=price,
         price_source=source,
-        liquidation_price=lines.liquidation_price,
-        bankruptcy_price=lines.bankruptcy_price,
+        liquidation_price=levels.liquidation_price,
+        bankruptcy_price=levels.bankruptcy_price,
         liquidation_distance_ratio=liquidation,
         bankruptcy_distance_ratio=bankruptcy,
         margin_ratio=requirement / equity if requirement is not None and equity is not None and equity > 0.0 else None,

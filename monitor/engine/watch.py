@@ -259,14 +259,14 @@ class Watch:
 
     def announce(self, change: Change, price: float | None, now: float) -> AlertEvent:
         """Return the alert event for *change*, with the next sequence number of the position."""
-        state, lines = self.state, self.lines
+        state, lines, known = self.state, self.lines, self.levels
         state.seq += 1
         worst = change.worst or change.level
         severity = worst.word if worst else "warning"
         distance = bankruptcy = None
-        if price is not None and lines.liquidation_price is not None:
+        if price is not None and known.liquidation_price is not None:
             distance = lines.distance(price)
-        if price is not None and lines.bankruptcy_price is not None:
+        if price is not None and known.bankruptcy_price is not None:
             bankruptcy = lines.bankruptcy_distance(price)
         field = self.facts.mark if self.source in {"mark", "late mark"} else getattr(self.facts, self.source)
         return AlertEvent(
@@ -289,8 +289,8 @@ class Watch:
             mark_price=price,
             price_source=self.source,
             price_age_seconds=max(0.0, field.age(now)) if field.accepted > 0.0 else None,
-            liquidation_price=lines.liquidation_price,
-            bankruptcy_price=lines.bankruptcy_price,
+            liquidation_price=known.liquidation_price,
+            bankruptcy_price=known.bankruptcy_price,
             liquidation_distance_ratio=distance,
             bankruptcy_distance_ratio=bankruptcy,
             ladder=self.ladder,

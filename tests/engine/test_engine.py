@@ -617,3 +617,13 @@ def test_new_tiers_before_the_first_mark_are_no_news(script):
     s = script()
     assert not s.engine.apply(ev.TierTableChanged("demo", "BTCUSDT", ((0.0, 0.02, 0.0),), EPOCH), 0.5)
     assert kinds(s.hold(1.0, 2.0, 50_000.0)) == []
+
+
+def test_an_account_that_no_price_brings_back_is_past_every_line_and_shows_no_price(script, make):
+    lost = [cross(make["long"]()), cross(make["short"]("pair"), entry_price=20_000.0)]  # a locked loss of 30,000
+    s = script(*lost)
+    said = s.mark(1.0, 50_000.0) + s.tick(1.0)
+    assert {a.kind for a in said} == {"position.bankruptcy"}
+    assert {(a.liquidation_price, a.liquidation_distance_ratio) for a in said} == {(None, None)}
+    view = s.view(1.0)
+    assert (view.level, view.liquidation_price, view.liquidation_distance_ratio) == (Level.BANKRUPTCY, None, None)
