@@ -18,18 +18,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 import structlog
 
 from monitor import __version__
 from monitor.config.settings import Settings
 from monitor.core.alert_event import AlertEvent, StoredState
 from monitor.core.alerts import Level
+from monitor.core.contract import ladder_for
 from monitor.core.events import Liquidation
-from monitor.core.levels import Terms
 from monitor.delivery.outbox import Outbox
 from monitor.delivery.settings import DeliveryTimes
+from monitor.engine.book import WatchedAccount
 from monitor.engine.engine import Engine
-from monitor.engine.watch import WatchedAccount, removed_subjects
+from monitor.engine.watch import removed_subjects
 from monitor.errors import ConfigError
 from monitor.export.exposition import Exposition
 from monitor.export.sources import ProcessStats, Sources
@@ -40,7 +42,7 @@ from monitor.net.clock import boot
 from monitor.net.supervise import Supervisor
 from monitor.store.rows import Transaction
 from monitor.store.store import Store
-from monitor.venues import VENUES
+from monitor.venues import RULES, VENUES, shipped_tiers
 from monitor.web.health import health, readiness
 from monitor.web.server import WebServer
 
@@ -172,7 +174,8 @@ class App:
 
     def _feed(self, name: str) -> VenueFeed:
         venue, said = VENUES[name], self.settings.venues.get(name)
-        symbols = sorted({p.symbol for a in self.settings.accounts.accounts if a.venue == name for p in a.positions})
+        ours = [account for account in self.settings.accounts.accounts if account.venue == name]
+        symbols = sorted({symbol for account in ours for symbol in account.symbols()})
         return VenueFeed(
             venue,
             symbols,
@@ -301,17 +304,15 @@ def watched_accounts(settings: Settings) -> list[WatchedAccount]:
     """Return the accounts as the engine takes them: ladders from the operator, else from the shipped tables."""
     found = []
     for account in settings.accounts.accounts:
-        venue, said = VENUES[account.venue], settings.venues.get(account.venue)
-        terms = settings.accounts.terms.get(account.name, {})
+        said, rules = settings.venues.get(account.venue), RULES[account.venue]
+        terms = {s: t.terms(rules, None) for s, t in settings.accounts.terms[account.name].items()}
         fetched = said.tiers if said else {}
-        symbols = {p.symbol for p in account.positions}
-        tables = {s: fetched.get(s) or venue.shipped_tiers(s) for s in symbols}
+        tables = {s: ladder_for(fetched.get(s) or shipped_tiers(account.venue, s), t.rule) for s, t in terms.items()}
         found.append(
             WatchedAccount(
                 account,
-                venue.rule,
+                {s: msgspec.structs.replace(t, mark_price=None) for s, t in terms.items()},
                 settings.ladder,
-                {s: Terms(None, t.table, t.closing_fee_rate, t.kind) for s, t in terms.items()},
                 {s: table for s, table in tables.items() if table is not None},
                 settings.accounts.ladders,
             )

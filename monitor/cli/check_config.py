@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitor.cli.decode import count, output
-from monitor.cli.explain import offline_terms
-from monitor.config.load import load_config
+from monitor.cli.files import read_config
 from monitor.config.settings import Settings, VenueSettings
-from monitor.venues import VENUES
+from monitor.venues import shipped_tiers
 
 
 def add(verbs: Any) -> None:
@@ -23,7 +22,7 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load the file; a ``ConfigError`` becomes exit code 2."""
-    settings = load_config(options.file, VENUES, {name: venue.shipped_tiers for name, venue in VENUES.items()})
+    settings = read_config(options.file)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     accounts = settings.accounts.accounts
@@ -42,12 +41,13 @@ def ladders(settings: Settings) -> Iterator[str]:
     """Yield which maintenance ladder counts for each watched symbol, and in which accounts if they differ."""
     accounts: dict[str, dict[str, list[str]]] = {}
     for account in settings.accounts.accounts:
-        venue, said = VENUES[account.venue], settings.venues.get(account.venue, VenueSettings())
-        for symbol, terms in offline_terms(account, venue, settings.accounts.terms[account.name], said.tiers).items():
-            table = terms.table
+        said, fetched = settings.accounts.terms[account.name], settings.venues.get(account.venue, VenueSettings()).tiers
+        for symbol in dict.fromkeys(position.symbol for position in account.positions):
+            ours = shipped_tiers(account.venue, symbol)
+            table = said[symbol].table or fetched.get(symbol) or ours
             if table is None:
                 continue
-            shipped = "the " if table == venue.shipped_tiers(symbol) else ""
+            shipped = "the " if table == ours else ""
             source = f"tiers from {shipped}{table.source}" + (f" of {table.date}" if table.date else "")
             accounts.setdefault(symbol, {}).setdefault(source, []).append(account.name)
     for symbol, sources in sorted(accounts.items()):

@@ -21,15 +21,14 @@ from rich.console import Console
 
 from monitor import log
 from monitor.app import App, Hooks
+from monitor.cli.files import read_config
 from monitor.cli.run import run_to_end
 from monitor.cli.story import Story
-from monitor.config.load import load_config
 from monitor.config.settings import Settings
 from monitor.sim.actions import Action, Silence
 from monitor.sim.binance import BinanceSim
 from monitor.sim.receiver import Receiver
 from monitor.sim.scenario import load_scenario
-from monitor.venues import VENUES
 
 LOOP_LISTEN = "127.0.0.1:9464"
 ONCE_LISTEN = "127.0.0.1:0"
@@ -183,4 +182,4 @@ def _settings(folder: Path, secret: str, sim: BinanceSim, receiver: Receiver, li
         ),
         encoding="utf-8",
     )
-    return load_config(config, VENUES, {name: venue.shipped_tiers for name, venue in VENUES.items()})
+    return read_config(config)

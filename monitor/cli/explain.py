@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from monitor.cli.case import Case, case_of
 from monitor.cli.decode import output
-from monitor.cli.sum import Sum
+from monitor.cli.explain_json import as_json
+from monitor.cli.sum import lines
+from monitor.cli.what_if import at_marks, read_marks
 from monitor.config.load import load_account_file
-from monitor.config.settings import SymbolTerms
-from monitor.core.account import Account, Position
+from monitor.config.settings import AccountFile, SymbolTerms
+from monitor.core.account import Account
 from monitor.core.contract import TierTable
-from monitor.core.levels import Levels, Terms, position_levels
-from monitor.venues import VENUES
-from monitor.venues.base import Venue
+from monitor.core.pool import Terms
+from monitor.errors import ConfigError
+from monitor.numbers import parse_decimal
+from monitor.venues import RULES, canonical, shipped_tiers
 
 
 def add(verbs: Any) -> None:
@@ -25,72 +31,86 @@ def add(verbs: Any) -> None:
     parser = verbs.add_parser("explain", help="print the sum behind each position's liquidation price, without network")
     parser.add_argument("file", metavar="FILE", help="account file or configuration (YAML or JSON)")
     parser.add_argument("--json", action="store_true", help="one JSON object a position, one a line")
+    parser.add_argument(
+        "--at", action="append", default=[], metavar="SYMBOL=PRICE", help="what if the mark were there; may be repeated"
+    )
+    parser.add_argument(
+        "--target", metavar="RATIO", help="distance to bring back, 0.1 is 10 %% (default: where a warning resolves)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Explain every position of the file."""
-    book = load_account_file(options.file, VENUES, {name: venue.shipped_tiers for name, venue in VENUES.items()})
+    book = open_book(options.file)
+    marks = read_marks(options.at, _symbols(book), options.file)
+    target = None if options.target is None else read_target(options.target)
     for warning in book.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    answers: list[str] = []
-    for account in book.accounts:
-        venue = VENUES[account.venue]
-        terms = offline_terms(account, venue, book.terms.get(account.name, {}), book.tiers.get(account.venue, {}))
-        for position in account.positions:
-            found = position_levels(account, position, terms, venue.rule)
-            if options.json:
-                answers.append(msgspec.json.encode(as_json(account, position, venue, terms, found)).decode())
-            else:
-                answers.append("\n".join(Sum(account, position, venue, terms, found).lines()) + "\n")
     with output() as out:
-        out.write("".join(f"{answer}\n" for answer in answers).encode())
+        for case in cases(book, marks, target):
+            text = msgspec.json.encode(as_json(case)) if options.json else "\n".join([*lines(case), ""]).encode()
+            out.write(text + b"\n")
     return 0
 
 
+def open_book(file: Path | str) -> AccountFile:
+    """Return the accounts of a file, with the rules and ladders that ship with the program. Raises ``ConfigError``."""
+    shipped = {name: partial(shipped_tiers, name) for name in RULES}
+    return load_account_file(file, RULES, shipped, canonical=canonical)
+
+
+def cases(book: AccountFile, marks: Mapping[str, float], target: float | None = None) -> Iterator[Case]:
+    """Yield what is found of every position, at *marks* where they differ from the file's.
+
+    Without a *target* it is the distance at which a position's warning resolves.
+    """
+    for account in book.accounts:
+        terms = offline_terms(account, book.terms.get(account.name, {}), book.tiers.get(account.venue, {}))
+        given_equity = None
+        held = account
+        if marks.keys() & terms.keys():
+            held, terms = at_marks(account, terms, marks)
+            given_equity = account.equity if held.balance is not None else None
+        for position in held.positions:
+            ladder = book.ladders[position.name]
+            aim = ladder.warning * (1.0 + ladder.hysteresis) if target is None else target
+            yield case_of(held, position, terms, aim, marks, given_equity)
+
+
 def offline_terms(
-    account: Account, venue: Venue, said: Mapping[str, SymbolTerms], fetched: Mapping[str, TierTable]
+    account: Account, said: Mapping[str, SymbolTerms], fetched: Mapping[str, TierTable]
 ) -> dict[str, Terms]:
     """Return terms per symbol: the operator's where given; ladders else *fetched* or shipped with the program."""
-    nothing = SymbolTerms()
     found: dict[str, Terms] = {}
-    for symbol in {p.symbol for p in account.positions}:
-        own = said.get(symbol, nothing)
-        table = own.table or fetched.get(symbol) or venue.shipped_tiers(symbol)
-        found[symbol] = Terms(own.mark_price, table, own.closing_fee_rate, own.kind)
+    for symbol in sorted(_held(account)):
+        own = said.get(symbol, SymbolTerms())
+        table = own.table or fetched.get(symbol) or shipped_tiers(account.venue, symbol)
+        found[symbol] = own.terms(RULES[account.venue], table)
     return found
 
 
-def as_json(
-    account: Account, position: Position, venue: Venue, terms: Mapping[str, Terms], found: Levels
-) -> dict[str, object]:
-    """Return the answer for machines: numbers as they are, unknown ones null."""
-    return {
-        "name": position.name,
-        "account": account.name,
-        "venue": venue.name,
-        "symbol": position.symbol,
-        "side": position.side,
-        "margin_mode": position.margin_mode,
-        "status": found.status,
-        "mark_price": terms[position.symbol].mark_price,
-        "liquidation_price": found.liquidation_price,
-        "bankruptcy_price": found.bankruptcy_price,
-        "liquidation_distance_ratio": found.liquidation_distance_ratio,
-        "bankruptcy_distance_ratio": found.bankruptcy_distance_ratio,
-        "notional": found.notional,
-        "equity": found.equity,
-        "maintenance_margin": found.maintenance_margin,
-        "margin_ratio": found.margin_ratio,
-        "tier": None
-        if found.tier is None
-        else {
-            "floor": found.tier.floor,
-            "maintenance_rate": found.tier.maintenance_rate,
-            "deduction": found.tier.deduction,
-            "notional": found.tier_notional,
-        },
-        "rule": {"name": venue.rule.name, "source": venue.rule.source, "date": venue.rule.date},
-        "missing": found.missing,
-        "approximations": found.approximations,
-    }
+def read_target(text: str) -> float:
+    """Return the distance that *text* says. Raises ``ConfigError``.
+
+    >>> read_target("0.1")
+    0.1
+    """
+    try:
+        ratio = parse_decimal(text)
+    except ValueError:
+        ratio = 0.0
+    if not 0.0 < ratio < 1.0:
+        raise ConfigError(
+            [f"--target: expected a ratio of the mark price between 0 and 1 (0.1 is 10 %), got {text[:40]!r}"]
+        )
+    return ratio
+
+
+def _held(account: Account) -> set[str]:
+    """Return the symbols whose marks count in *account*."""
+    return {p.symbol for p in account.positions} | {asset.symbol for asset in account.assets if asset.symbol}
+
+
+def _symbols(book: AccountFile) -> set[str]:
+    return set[str]().union(*(_held(account) for account in book.accounts))

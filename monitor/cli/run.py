@@ -10,9 +10,8 @@ from typing import Any
 
 from monitor import log
 from monitor.app import App
-from monitor.config.load import load_config
+from monitor.cli.files import read_config
 from monitor.errors import MonitorError
-from monitor.venues import VENUES
 
 
 def add(verbs: Any) -> None:
@@ -24,7 +23,7 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the daemon; errors of the start become exit codes 1 and 2."""
-    settings = load_config(options.config, VENUES, {name: venue.shipped_tiers for name, venue in VENUES.items()})
+    settings = read_config(options.config)
     log.configure(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -2,66 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
-from monitor.config.places import Place, Problems, nearest, show
+from monitor.config.places import Place, nearest, show
+from monitor.config.positions import MARGIN_MODES, Context, Reader, read_position
 from monitor.config.schema import POSITIVE, Bounds, Section
-from monitor.config.settings import AccountFile, Places, SymbolTerms
-from monitor.config.terms import read_ladder, read_terms
-from monitor.core.account import Account, Position
+from monitor.config.settings import AccountFile, Places, Rules, SymbolTerms
+from monitor.config.terms import BETA, default_kind, read_terms, rule_fault
+from monitor.core.account import Account, CollateralAsset, Position
 from monitor.core.alerts import Ladder
+from monitor.core.pool import Terms
 
-MARGIN_MODES = ("cross", "isolated")
 POSITION_MODES = ("one_way", "hedge")
-SIDES = ("long", "short")
-LEVERAGE = Bounds(above=0.0, most=200.0)
+COUNTED = Bounds(above=0.0, most=1.0)
+COUNTED_HINT = "a fraction, not percent: of 95 % the venue counts 0.95"
 
 MISSING_ACCOUNTS = 'a list of accounts (a single account is a list as well: "accounts:" and below it "- name: ...")'
-
-
-@dataclass(slots=True)
-class _Reader:
-    """What is known while the accounts of one file are read."""
-
-    problems: Problems
-    known_venues: Collection[str]
-    ladder: Ladder
-    warnings: list[str]
-    accounts: list[Account] = field(default_factory=list)
-    terms: dict[str, Mapping[str, SymbolTerms]] = field(default_factory=dict)
-    ladders: dict[str, Ladder] = field(default_factory=dict)
-    account_places: dict[str, Place] = field(default_factory=dict)
-    position_places: dict[str, Place] = field(default_factory=dict)
-    symbol_places: dict[str, Place] = field(default_factory=dict)
 
 
 def read_accounts(
     root: Section,
     outer_terms: Mapping[str, SymbolTerms],
     ladder: Ladder,
-    known_venues: Collection[str],
+    rules: Mapping[str, Rules],
+    canonical: Callable[[str], str],
     warnings: list[str],
 ) -> AccountFile:
-    """Return what ``accounts`` and ``terms`` of *root* say; *outer_terms* and *ladder* stand where they are silent."""
-    reader = _Reader(root.problems, known_venues, ladder, warnings)
+    """Return what ``accounts`` and ``terms`` of *root* say; *outer_terms* and *ladder* stand where they are silent.
+
+    *rules* are those of each venue by kind of contract, under the names that *canonical* turns other spellings into.
+    """
+    reader = Reader(root.problems, rules, canonical, ladder, warnings)
     terms_section = root.section("terms")
-    terms = read_terms(terms_section, outer_terms, warnings)
+    outer_terms = read_terms(terms_section, outer_terms, warnings)
     if "accounts" not in root:
         root.note(root.place_of("accounts"), f"missing: expected {MISSING_ACCOUNTS}")
     sections = root.sections("accounts")
     if sections is not None and not sections:
         root.note(root.place_of("accounts"), "expected at least one account")
+    accounts: list[Account] = []
+    terms: dict[str, Mapping[str, SymbolTerms]] = {}
     for section in sections or ():
-        _read_account(section, terms, reader)
-    held = {position.symbol for account in reader.accounts for position in account.positions}
-    _warn_of_idle_terms(terms_section, held, warnings)
+        account, its = _read_account(section, outer_terms, reader)
+        if account.name not in terms:  # a second one of the name is noted already
+            accounts.append(account)
+            terms[account.name] = its
+    _warn_of_idle_terms(terms_section, {symbol for account in accounts for symbol in _symbols(account)}, warnings)
     return AccountFile(
-        accounts=tuple(reader.accounts),
-        terms=reader.terms,
+        accounts=tuple(accounts),
+        terms=terms,
         ladders=reader.ladders,
-        places=Places(reader.account_places, reader.position_places, reader.symbol_places),
+        places=Places(
+            reader.account_places,
+            reader.position_places,
+            reader.symbol_places,
+            reader.key_places,
+            reader.venue_places,
+            reader.asset_places,
+        ),
     )
+
+
+def _symbols(account: Account) -> set[str]:
+    """Return the contracts that *account* holds, or takes the price of a collateral asset from."""
+    return {position.symbol for position in account.positions} | {asset.symbol for asset in account.assets} - {""}
 
 
 def _warn_of_idle_terms(section: Section | None, held: Collection[str], warnings: list[str]) -> None:
@@ -71,87 +76,84 @@ def _warn_of_idle_terms(section: Section | None, held: Collection[str], warnings
             warnings.append(f"{place}: no position has this symbol{nearest(symbol, held)}")
 
 
-def _read_account(section: Section, outer_terms: Mapping[str, SymbolTerms], reader: _Reader) -> None:
+def _read_account(
+    section: Section, outer_terms: Mapping[str, SymbolTerms], reader: Reader
+) -> tuple[Account, dict[str, SymbolTerms]]:
     name = section.text("name", needed=True) or ""
     if name and reader.account_places.setdefault(name, section.place) is not section.place:
         first = reader.account_places[name]
         section.note(section.place_of("name"), f"repeated account name {show(name)} (first: {first})")
-    venue = section.text("venue", needed=True) or ""
-    if venue and venue not in reader.known_venues:
-        known = ", ".join(sorted(reader.known_venues))
-        hint = nearest(venue, reader.known_venues)
-        section.note(section.place_of("venue"), f"unknown venue {show(venue)}: expected one of {known}{hint}")
+    venue = _read_venue(section, name, reader)
     margin_mode = section.text("margin_mode", one_of=MARGIN_MODES)
     position_mode = section.text("position_mode", one_of=POSITION_MODES) or "one_way"
     balance = section.number("balance")
     equity = section.number("equity")
+    assets = _read_assets(section, name, reader)
     terms_section = section.section("terms")
-    terms = read_terms(terms_section, outer_terms, reader.warnings)
+    said = read_terms(terms_section, outer_terms, reader.warnings)
+    rules = reader.rules.get(venue, {})
+    kind = default_kind(rules)
+    terms = {s: its if "kind" in its.places else replace(its, kind=kind) for s, its in said.items()}
+
+    def its_terms(symbol: str) -> SymbolTerms:
+        return terms.get(symbol) or SymbolTerms(kind=kind)
+
+    def resolved(symbol: str) -> Terms:
+        return its_terms(symbol).terms(rules, None)
+
+    context = Context(section, margin_mode, its_terms, resolved)
     positions = [
-        _read_position(each, section, margin_mode, terms, reader)
-        for each in section.sections("positions", needed=True) or ()
+        (read_position(each, context, reader), each) for each in section.sections("positions", needed=True) or ()
     ]
     section.done()
-    _warn_of_idle_terms(terms_section, {position.symbol for position, _ in positions}, reader.warnings)
+    account = Account(name, venue, tuple(position for position, _ in positions), position_mode, balance, equity, assets)
+    terms |= {symbol: its_terms(symbol) for symbol in _symbols(account)}
+    _warn_of_idle_terms(terms_section, _symbols(account), reader.warnings)
     _check_collateral(section, positions)
     _check_sides(positions, position_mode)
-    reader.terms[name] = terms
-    reader.accounts.append(
-        Account(name, venue, tuple(position for position, _ in positions), position_mode, balance, equity)
-    )
+    if venue in reader.rules:
+        _check_rules(venue, rules, positions, terms)
+    return account, terms
 
 
-def _read_position(
-    section: Section, account: Section, inherited_mode: str | None, terms: Mapping[str, SymbolTerms], reader: _Reader
-) -> tuple[Position, Section]:
-    symbol = section.text("symbol", needed=True) or ""
-    side = section.text("side", needed=True, one_of=SIDES) or ""
-    contracts = section.number("contracts", POSITIVE, needed=True) or 0.0
-    entry_price = section.number("entry_price", POSITIVE, needed=True) or 0.0
-    name = section.text("name") or (f"{symbol}-{side}".lower() if symbol and side else "")
-    margin_mode = section.text("margin_mode", one_of=MARGIN_MODES)
-    if "margin_mode" not in section:
-        margin_mode = inherited_mode
-        if "margin_mode" not in account:
-            section.note(section.place_of("margin_mode"), "missing: expected cross or isolated, here or in the account")
-    margin = section.number("margin", POSITIVE)
-    leverage = section.number("leverage", LEVERAGE)
-    ladder = read_ladder(section.section("thresholds"), reader.ladder)
-    section.done()
-    _check_margin(section, margin_mode)
-    its = terms.get(symbol, SymbolTerms())
-    quantity = contracts * its.contract_size
-    if leverage is not None and entry_price:
-        notional = quantity * entry_price if its.kind == "linear" else quantity / entry_price
-        margin = notional / leverage
-    if contracts and (quantity == 0.0 or margin == 0.0):
-        section.note(section.place_of("contracts"), "too small: contracts x contract_size comes to nothing")
+def _read_venue(section: Section, account: str, reader: Reader) -> str:
+    """Return the venue by the name that the rules have it under."""
+    said = section.text("venue", needed=True) or ""
+    venue = reader.canonical(said)
+    if said and venue not in reader.rules:
+        known = ", ".join(sorted(reader.rules))
+        hint = nearest(said, reader.rules)
+        section.note(section.place_of("venue"), f"unknown venue {show(said)}: expected one of {known}{hint}")
+    if account:
+        reader.venue_places.setdefault(account, section.place_of("venue"))
+    return venue
+
+
+def _read_assets(account: Section, name: str, reader: Reader) -> tuple[CollateralAsset, ...]:
+    """Return the other assets that count beside the balance; an amount below 0 is a debt."""
+    assets: dict[str, CollateralAsset] = {}
+    places: list[Place] = []
+    for section in account.sections("collateral") or ():
+        asset = section.text("asset", needed=True) or ""
+        amount = section.number("amount", needed=True)
+        rate = section.number("rate", COUNTED, hint=COUNTED_HINT)
+        price = section.number("price", POSITIVE)
+        symbol = section.text("symbol")
+        beta = section.number("beta", BETA)
+        given = section.given("price", "symbol")
+        section.done()
+        if len(given) != 1:
+            got = "both" if given else "neither"
+            section.note(section.place_of("price"), f"expected either price or symbol, got {got}")
+        if asset in assets:
+            section.note(section.place_of("asset"), f"repeated asset {show(asset)}: add the amounts up")
+        assets[asset] = CollateralAsset(
+            asset, amount or 0.0, 1.0 if rate is None else rate, price, symbol or "", 1.0 if beta is None else beta
+        )
+        places.append(section.place_of(given[0] if given else "price"))
     if name:
-        _place_position(section, name, ladder, reader)
-    signed = -quantity if side == "short" else quantity
-    return Position(name, symbol, signed, entry_price, margin_mode or "", margin, contracts), section
-
-
-def _place_position(section: Section, name: str, ladder: Ladder, reader: _Reader) -> None:
-    first = reader.position_places.setdefault(name, section.place)
-    if first is not section.place:
-        hint = "" if "name" in section else ": give it a name of its own"
-        where = section.place_of("name")
-        section.note(where, f"repeated position name {show(name)} (first: {first}){hint}")
-        return
-    reader.symbol_places[name] = section.place_of("symbol")
-    reader.ladders[name] = ladder
-
-
-def _check_margin(section: Section, margin_mode: str | None) -> None:
-    """An isolated position has its own margin, said in one of two ways; a cross position has none."""
-    given = section.given("margin", "leverage")
-    if margin_mode == "cross":
-        for key in given:
-            section.note(section.place_of(key), "not for a cross position: its collateral is the account's balance")
-    elif margin_mode == "isolated" and len(given) != 1:
-        got = "both" if given else "neither"
-        section.note(section.place_of("margin"), f"expected either margin or leverage (isolated), got {got}")
+        reader.asset_places.setdefault(name, places)
+    return tuple(assets.values())
 
 
 def _check_collateral(section: Section, positions: list[tuple[Position, Section]]) -> None:
@@ -161,6 +163,13 @@ def _check_collateral(section: Section, positions: list[tuple[Position, Section]
     if len(given) == 2 or (cross and not given):
         got = "both" if given else "neither"
         section.note(section.place_of("balance"), f"expected either balance or equity (cross), got {got}")
+    if "collateral" not in section:
+        return
+    where = section.place_of("collateral")
+    if positions and not cross:
+        section.note(where, "only for cross positions, and the account has none: an isolated one has its own margin")
+    elif given == ["equity"]:
+        section.note(where, "expected balance beside it, not equity, which contains the value of other assets already")
 
 
 def _check_sides(positions: list[tuple[Position, Section]], position_mode: str) -> None:
@@ -178,3 +187,17 @@ def _check_sides(positions: list[tuple[Position, Section]], position_mode: str) 
         if first is not section:
             what = f"second {position.margin_mode} position in {position.symbol} (first: {first.place})"
             section.note(section.place_of("symbol"), f"{what}: {message}")
+
+
+def _check_rules(
+    venue: str, rules: Rules, positions: list[tuple[Position, Section]], terms: Mapping[str, SymbolTerms]
+) -> None:
+    """Each contract that is held has a rule: the venue's for its kind, or one that the operator names."""
+    seen = {""}
+    for position, section in positions:
+        symbol = position.symbol
+        fault = None if symbol in seen else rule_fault(venue, rules, symbol, terms[symbol])
+        seen.add(symbol)
+        if fault is not None:
+            key, what = fault
+            section.note(terms[symbol].places.get(key, section.place_of("symbol")), what)

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from monitor.config.accounts import read_accounts
 from monitor.config.nodes import Node
 from monitor.config.places import Place, Problems, nearest
+from monitor.config.plausible import check_plausible
 from monitor.config.receivers import read_receivers, read_web
 from monitor.config.schema import Section, open_section
-from monitor.config.settings import AccountFile, Places, Settings, VenueSettings
+from monitor.config.settings import AccountFile, Places, Rules, Settings, VenueSettings
 from monitor.config.source import MAX_BYTES, MAX_VALUES, parse, read_bytes
 from monitor.config.terms import read_ladder, read_terms
 from monitor.config.tiers_file import MAX_BYTES as MAX_TIERS_BYTES
 from monitor.config.tiers_file import MAX_VALUES as MAX_TIERS_VALUES
 from monitor.config.tiers_file import read_tiers
 from monitor.config.urls import MAX_URL, check_venue_url
-from monitor.config.watchable import ShippedTiers, check_watchable, laddered_by_terms
+from monitor.config.watchable import Live, ShippedTiers, check_watchable, laddered_by_terms
 from monitor.core.alerts import Ladder
 from monitor.core.contract import TierTable
 from monitor.log import LEVELS
@@ -40,9 +41,11 @@ _NOT_HERE = {"accounts_file": "this is an accounts file already", "positions": '
 class _Loading:
     """What comes together while files are read."""
 
-    known_venues: Collection[str]
-    environ: Mapping[str, str]
-    shipped_tiers: ShippedTiers | None
+    rules: Mapping[str, Rules]
+    canonical: Callable[[str], str]
+    shipped_tiers: ShippedTiers
+    environ: Mapping[str, str] = field(default_factory=dict)
+    live: Live | None = None
     problems: Problems = field(default_factory=Problems)
     warnings: list[str] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
@@ -63,14 +66,18 @@ class _Loading:
 
 
 def load_account_file(
-    path: Path | str, known_venues: Collection[str], shipped_tiers: ShippedTiers | None = None
+    path: Path | str,
+    rules: Mapping[str, Rules],
+    shipped_tiers: ShippedTiers | None = None,
+    canonical: Callable[[str], str] = str,
 ) -> AccountFile:
     """Return the accounts of an account file or of a configuration, with the ladders of its tiers files.
 
-    The rest of a configuration is not looked at: its secrets need not be readable. Raises ``ConfigError``.
+    *rules* are those of each known venue by kind of contract; *canonical* turns other spellings of a venue's name into
+    the one there. The rest of a configuration is not looked at: its secrets need not be readable. Raises ``ConfigError``.
     """
     path = Path(path)
-    loading = _Loading(known_venues, {}, shipped_tiers)
+    loading = _Loading(rules, canonical, shipped_tiers or {})
     section = _top(path, loading)
     found: AccountFile | None = None
     if section is not None:
@@ -86,17 +93,21 @@ def load_account_file(
 
 def load_config(
     path: Path | str,
-    known_venues: Collection[str],
+    rules: Mapping[str, Rules],
     shipped_tiers: ShippedTiers | None = None,
     environ: Mapping[str, str] | None = None,
+    live: Live | None = None,
+    canonical: Callable[[str], str] = str,
 ) -> Settings:
     """Return the settings of a configuration file. Raises ``ConfigError``.
 
-    With *shipped_tiers* every position must have a maintenance ladder: in the terms, in the venue's tiers file,
-    or shipped.
+    *rules* and *canonical* as in :func:`load_account_file`. With *shipped_tiers* every position must have a
+    maintenance ladder: in the terms, in the venue's tiers file, or shipped. With *live*, the kinds of contract that
+    can be watched at each venue, every position must be of those.
     """
     path = Path(path)
-    loading = _Loading(known_venues, os.environ if environ is None else environ, shipped_tiers)
+    environ = os.environ if environ is None else environ
+    loading = _Loading(rules, canonical, shipped_tiers or {}, environ, live)
     section = _top(path, loading)
     settings: Settings | None = None
     if section is not None:
@@ -115,7 +126,9 @@ def _top(path: Path, loading: _Loading) -> Section | None:
 def _settings(section: Section, path: Path, loading: _Loading) -> Settings:
     base = path.parent
     ladder, accounts, venues = _watched(section, base, loading)
-    check_watchable(accounts, venues, loading.shipped_tiers, loading.problems, loading.warnings)
+    check_watchable(
+        accounts, loading.rules, venues, loading.shipped_tiers, loading.live, loading.problems, loading.warnings
+    )
     receivers = read_receivers(section, base, loading.environ)
     web = read_web(section.section("web"), base, loading.environ)
     amounts, store_path, log_level, log_format = _small_sections(section)
@@ -143,7 +156,10 @@ def _watched(section: Section, base: Path, loading: _Loading) -> tuple[Ladder, A
     """Return what is watched: thresholds, accounts with their terms, and venues with their ladders."""
     ladder = read_ladder(section.section("thresholds"), Ladder())
     accounts = _accounts(section, base, ladder, loading)
-    return ladder, accounts, _venues(section, base, accounts, loading)
+    venues = _venues(section, base, accounts, loading)
+    tiers = {name: venue.tiers for name, venue in venues.items()}
+    check_plausible(accounts, loading.rules, tiers, loading.shipped_tiers, loading.problems, loading.warnings)
+    return ladder, accounts, venues
 
 
 def _accounts(section: Section, base: Path, ladder: Ladder, loading: _Loading) -> AccountFile:
@@ -152,7 +168,7 @@ def _accounts(section: Section, base: Path, ladder: Ladder, loading: _Loading) -
     if "accounts_file" not in section or "accounts" in section:
         if "accounts_file" in section:
             section.note(section.place_of("accounts_file"), "expected either accounts or accounts_file, got both")
-        return read_accounts(section, {}, ladder, loading.known_venues, loading.warnings)
+        return read_accounts(section, {}, ladder, loading.rules, loading.canonical, loading.warnings)
     terms = read_terms(section.section("terms"), {}, loading.warnings)
     path = base / (name or "")
     place = Place(str(path))
@@ -160,7 +176,7 @@ def _accounts(section: Section, base: Path, ladder: Ladder, loading: _Loading) -
     file = None if node is None else open_section(node, replace(place, line=node.line), loading.problems)
     if file is None:
         return AccountFile((), {}, {}, Places({}, {}, {}))
-    accounts = read_accounts(file, terms, ladder, loading.known_venues, loading.warnings)
+    accounts = read_accounts(file, terms, ladder, loading.rules, loading.canonical, loading.warnings)
     file.done(_NOT_HERE)
     return accounts
 
@@ -171,10 +187,14 @@ def _venues(section: Section, base: Path, accounts: AccountFile, loading: _Loadi
     venues_section = section.section("venues")
     if venues_section is None:
         return venues
-    for name, node, place in venues_section.members():
-        if name not in loading.known_venues:
-            known = ", ".join(sorted(loading.known_venues))
-            section.note(place, f"unknown venue: expected one of {known}{nearest(name, loading.known_venues)}")
+    for said, node, place in venues_section.members():
+        name = loading.canonical(said)
+        if name not in loading.rules:
+            known = ", ".join(sorted(loading.rules))
+            section.note(place, f"unknown venue: expected one of {known}{nearest(said, loading.rules)}")
+            continue
+        if name in venues:
+            section.note(place, f"repeated venue: {said} is another name of {name}")
             continue
         venue = open_section(node, place, loading.problems)
         if venue is None:
@@ -211,7 +231,7 @@ def _tiers_file(
         return {}
     watched = {p.symbol for account in accounts.accounts if account.venue == venue for p in account.positions}
     tables = read_tiers(node, str(path), watched, loading.problems, loading.warnings)
-    shipped = (loading.shipped_tiers or {}).get(venue)
+    shipped = loading.shipped_tiers.get(venue)
     for symbol in sorted(watched - tables.keys() - laddered_by_terms(accounts, venue)):
         table = None if shipped is None else shipped(symbol)
         instead = f": the {table.source} of {table.date} is used" if table is not None else ""

@@ -48,6 +48,8 @@ class Bounds:
         return "a number" + (" " if words else "") + " and ".join(words)
 
 
+NO_WORDS: Mapping[str, float | None] = {}
+
 ANY = Bounds()
 POSITIVE = Bounds(above=0.0)
 FRACTION = Bounds(above=0.0, below=1.0)
@@ -110,21 +112,34 @@ class Section:
         return None
 
     def number(
-        self, key: str, bounds: Bounds = ANY, *, needed: bool = False, quoted: bool = False, hint: str = ""
+        self,
+        key: str,
+        bounds: Bounds = ANY,
+        *,
+        needed: bool = False,
+        quoted: bool = False,
+        hint: str = "",
+        words: Mapping[str, float | None] = NO_WORDS,
     ) -> float | None:
-        """Return the number of *key*, None if it is not there or bad; only with *quoted* may it stand in quotes."""
+        """Return the number of *key*, None if it is not there or bad; only with *quoted* may it stand in quotes.
+
+        Each of *words* may stand in its place and has its worth.
+        """
         node = self._ask(key, str(bounds) if needed else None)
         if node is None:
             return None
+        if isinstance(node, Scalar) and node.text in words:
+            return words[node.text]
+        expected = " or ".join((str(bounds), *filter(None, words)))
         if not isinstance(node, Scalar) or node.empty:
-            self._expected(key, str(bounds), node)
+            self._expected(key, expected, node)
             return None
         value, why = _number(node, quoted=quoted)
         if value is not None and bounds.holds(value):
             return value
         why = why or hint
         got = node.text if value is not None and len(node.text) <= MAX_TEXT else show(node.text)
-        self.note(self.place_of(key), f"expected {bounds}, got {got}" + (f" ({why})" if why else ""))
+        self.note(self.place_of(key), f"expected {expected}, got {got}" + (f" ({why})" if why else ""))
         return None
 
     def flag(self, key: str) -> bool:

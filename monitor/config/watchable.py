@@ -1,15 +1,18 @@
-"""Whether the daemon can watch what the files name: a known venue, a linear contract, a maintenance ladder."""
+"""Whether the daemon can watch what the files name: a live venue, a kind of contract that it carries, a ladder."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from monitor.config.places import Place, Problems
-from monitor.config.settings import AccountFile, SymbolTerms, VenueSettings
+from monitor.config.settings import AccountFile, Rules, VenueSettings
 from monitor.config.tiers_file import venue_symbol
 from monitor.core.account import Position
-from monitor.core.contract import TierTable
+from monitor.core.contract import LiquidationRule, TierTable
+
+Live = Mapping[str, Collection[str]]
+"""Per venue that can be watched: the kinds of contract that its feed carries."""
 
 ShippedTiers = Mapping[str, Callable[[str], TierTable | None]]
 """Per known venue: the ladder of a symbol that ships with the program, if there is one."""
@@ -24,32 +27,63 @@ def laddered_by_terms(accounts: AccountFile, venue: str) -> set[str]:
 
 def check_watchable(
     accounts: AccountFile,
+    rules: Mapping[str, Rules],
     venues: Mapping[str, VenueSettings],
-    shipped_tiers: ShippedTiers | None,
+    shipped_tiers: ShippedTiers,
+    live: Live | None,
     problems: Problems,
     warnings: list[str],
 ) -> None:
     """Note each position that could not be watched, and warn of terms that the daemon does not use.
 
-    Ladders are looked for only with *shipped_tiers*, and only at the venues that it knows.
+    Ladders are looked for only at the venues of *shipped_tiers*, kinds of contract only with *live*.
     """
-    idle: dict[Place, None] = {}
     for account in accounts.accounts:
-        shipped = None if shipped_tiers is None else shipped_tiers.get(account.venue)
+        kinds = None if live is None else live.get(account.venue, ())
+        where = accounts.places.venues.get(account.name)
+        if kinds is not None and not kinds and account.venue in rules and where is not None:
+            problems.add(where, f"venue {account.venue} can be explained but not watched yet")
+            continue
+        shipped = shipped_tiers.get(account.venue)
         fetched = venues.get(account.venue, VenueSettings()).tiers
         for position in account.positions:
-            terms = accounts.terms[account.name].get(position.symbol, SymbolTerms())
             place = accounts.places.symbols.get(position.name)
-            if terms.mark_price is not None:
-                idle[terms.places["mark_price"]] = None
             if place is None or not position.symbol:
                 continue  # that problem is noted already
-            if terms.kind != "linear":
-                where = terms.places["kind"]
-                problems.add(where, f"{terms.kind} contracts cannot be watched yet ({position.name} is one)")
-            elif terms.table is None and position.symbol not in fetched and shipped is not None:
+            terms = accounts.terms[account.name][position.symbol]
+            rule = terms.rule(rules.get(account.venue, {}))
+            if kinds is not None and terms.kind not in kinds:
+                what = f"{terms.kind} contracts of {account.venue} cannot be watched yet ({position.name} is one)"
+                problems.add(terms.places.get("kind", place), what)
+            elif rule is not None and rule.maintenance == "fixed":
+                if position.maintenance_margin is None:
+                    what = f"expected maintenance_margin beside it: {rule.name} has no requirement of its own"
+                    problems.add(place, what)
+            elif not (terms.table or position.symbol in fetched or shipped is None or _told(position, rule)):
                 _check_ladder(position, account.venue, place, shipped, problems)
-    warnings += [f"{place}: for explain only: the daemon takes the venue's mark price" for place in idle]
+    warnings += _idle(accounts)
+
+
+def _told(position: Position, rule: LiquidationRule | None) -> bool:
+    """Return whether the rate follows from what the venue reports of the position."""
+    return position.maintenance_margin is not None and rule is not None and rule.maintenance != "entry"
+
+
+def _idle(accounts: AccountFile) -> Iterator[str]:
+    """Yield what is said of prices that the daemon takes from the venue, or cannot follow."""
+    marks: dict[Place, None] = {}
+    for account in accounts.accounts:
+        symbols = [position.symbol for position in account.positions] + [asset.symbol for asset in account.assets]
+        for symbol in symbols:
+            terms = accounts.terms[account.name].get(symbol)
+            if terms is not None and terms.mark_price is not None:
+                marks[terms.places["mark_price"]] = None
+    yield from (f"{place}: for explain only: the daemon takes the venue's mark price" for place in marks)
+    for account in accounts.accounts:
+        for asset, place in zip(account.assets, accounts.places.assets.get(account.name, ()), strict=False):
+            if asset.price is not None:
+                what = f"the price of {asset.asset} is held as written: with symbol, its contract's mark price is taken"
+                yield f"{place}: {what}"
 
 
 def _check_ladder(

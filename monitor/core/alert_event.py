@@ -25,6 +25,7 @@ class StoredState(msgspec.Struct, frozen=True):
     episode: int = 0
     seq: int = 0
     data_alerted: bool = False
+    drift_alerted: bool = False
     balance: float | None = None
     fingerprint: str = ""
 

@@ -157,6 +157,7 @@ class AlertState(msgspec.Struct):
     reason: str = "no_data"
     quality_since: float = 0.0
     data_alerted: bool = False
+    drift_alerted: bool = False
     announced: Level = Level.OK
     episode: int = 0
     seq: int = 0
@@ -263,6 +264,24 @@ def quiet_band(state: AlertState, price: float, lines: Lines, ladder: Ladder) ->
             low = max(low, min(above, price))
         if price <= above:
             high = min(high, max(below, price))
+    return low, high
+
+
+def quiet_distances(state: AlertState, distance: float, ladder: Ladder) -> tuple[float, float]:
+    """Return the open interval of distances around *distance* in which :func:`step` changes nothing but by time.
+
+    As :func:`quiet_band`, for a position whose lines move with other marks: its ladder is then watched as a ratio.
+    The ends are -inf and inf where no line lies; the line of bankruptcy is not among them.
+    """
+    low, high = -math.inf, math.inf
+    for level in (Level.WARNING, Level.CRITICAL, Level.LIQUIDATION):
+        line = ladder.threshold(level)
+        if level <= state.raw and level is not Level.LIQUIDATION:
+            line *= 1.0 + ladder.hysteresis
+        if distance >= line:
+            low = max(low, line)
+        if distance <= line:
+            high = min(high, line)
     return low, high
 
 

@@ -9,7 +9,10 @@ import msgspec
 
 
 class Tier(msgspec.Struct, frozen=True, gc=False):
-    """One bracket: from ``floor`` notional on, the requirement is ``rate * notional - deduction``."""
+    """One bracket: from ``floor`` on, the requirement is ``rate * notional - deduction``.
+
+    The floor is a notional in the settlement asset, or a number of contracts where the venue's rule counts those.
+    """
 
     floor: float
     maintenance_rate: float
@@ -19,22 +22,29 @@ class Tier(msgspec.Struct, frozen=True, gc=False):
 class TierTable(msgspec.Struct, frozen=True):
     """A maintenance ladder, ascending by floor, with where it came from and of which day.
 
-    ``cap`` is the largest notional the ladder was published for, if known.
+    ``cap`` is the largest size the ladder was published for, in the unit of its floors, if known,
+    ``max_leverages`` what the venue allows in each tier, empty where that is not known.
     """
 
     tiers: tuple[Tier, ...]
     source: str
     date: str = ""
     cap: float | None = None
+    max_leverages: tuple[float, ...] = ()
 
-    def tier_at(self, notional: float) -> Tier:
-        """Return the tier that *notional* (settlement asset, >= 0) falls into; a floor belongs to the tier below."""
-        found = self.tiers[0]
-        for tier in self.tiers[1:]:
-            if notional <= tier.floor:
-                break
-            found = tier
-        return found
+    def tier_at(self, size: float) -> Tier:
+        """Return the tier that *size* (>= 0, in the unit of the floors) falls into."""
+        return tier_at(self.tiers, size)
+
+
+def tier_at(tiers: Sequence[Tier], size: float) -> Tier:
+    """Return the tier of an ascending ladder that *size* falls into; a floor belongs to the tier below."""
+    found = tiers[0]
+    for tier in tiers[1:]:
+        if size <= tier.floor:
+            break
+        found = tier
+    return found
 
 
 def build_deductions(rows: Sequence[tuple[float, float]]) -> tuple[Tier, ...]:
@@ -81,8 +91,23 @@ def ladder_problem(tiers: Sequence[Tier]) -> str | None:
 class LiquidationRule(msgspec.Struct, frozen=True):
     """How a venue calculates, with the page it was read on and the day. There is no default to inherit.
 
-    ``maintenance``: ``mark`` (rate on the notional at mark). ``tier_by``: ``notional`` (at the liquidation
-    price). ``closing_fee``: ``none`` or ``mark_notional``. ``approximations`` are said with every answer.
+    ``maintenance``, what the requirement hangs on:
+        ``mark`` (the tier's rate on the notional at the candidate price), ``entry`` (the same on the notional at
+        entry, a constant), ``fixed`` (an amount that the venue reports with the position), ``size`` (a rate that
+        rises with the size in coin: base + slope x size).
+    ``tier_by``, what selects the tier:
+        ``notional`` (at the candidate price), ``contracts``, ``entry_notional``, ``none`` (one rate a contract).
+    ``deduction``:
+        ``published`` and ``built`` (from the ladder) make the requirement continuous; with ``none`` a tier's rate
+        bears on the whole position.
+    ``closing_fee``, what is added to the requirement:
+        ``none``, ``mark_notional`` (the fee on the notional at the candidate price) or ``at_bankruptcy`` (the fee on
+        the notional at the bankruptcy price, a constant).
+    ``bankruptcy``:
+        ``equity`` (where it is zero), ``equity_less_fee`` (where it just pays the closing fee), ``proportional`` (the
+        *zero price*: each position gets the share of the equity that its requirement has in the whole).
+    ``rounding``: ``none`` or ``tick`` (shown against the holder: a long's up, a short's down).
+    ``approximations`` are said with every answer, ``cross_approximations`` with those of cross positions.
     """
 
     name: str
@@ -92,4 +117,38 @@ class LiquidationRule(msgspec.Struct, frozen=True):
     tier_by: str
     closing_fee: str
     bankruptcy: str = "equity"
+    deduction: str = "built"
+    rounding: str = "none"
     approximations: tuple[str, ...] = ()
+    cross_approximations: tuple[str, ...] = ()
+
+
+SWITCHES: dict[str, tuple[str, ...]] = {
+    "maintenance": ("mark", "entry", "fixed", "size"),
+    "tier_by": ("notional", "contracts", "entry_notional", "none"),
+    "deduction": ("published", "built", "none"),
+    "closing_fee": ("none", "mark_notional", "at_bankruptcy"),
+    "bankruptcy": ("equity", "equity_less_fee", "proportional"),
+    "rounding": ("none", "tick"),
+}
+"""Every switch of a rule with the values that the formulas know."""
+
+
+def rule_problem(rule: LiquidationRule) -> str | None:
+    """Return what is wrong with a rule, in words, or None."""
+    for switch, values in SWITCHES.items():
+        value = getattr(rule, switch)
+        if value not in values:
+            return f"{switch}: expected one of {', '.join(values)}, got {value}"
+    if rule.maintenance == "entry" and rule.tier_by == "notional":
+        return "a requirement at entry has its tier by entry_notional, contracts or none: not by the moving notional"
+    if rule.maintenance == "size" and rule.tier_by != "none":
+        return "a requirement that rises with the size has no tiers: tier_by must be none"
+    return None
+
+
+def ladder_for(table: TierTable | None, rule: LiquidationRule | None) -> TierTable | None:
+    """Return *table* as *rule* uses it: without deductions where a tier's rate bears on the whole position."""
+    if table is None or rule is None or rule.deduction != "none" or not any(tier.deduction for tier in table.tiers):
+        return table
+    return msgspec.structs.replace(table, tiers=tuple(Tier(t.floor, t.maintenance_rate) for t in table.tiers))

@@ -44,3 +44,15 @@ def forced_close(quantity: float, bankruptcy_price: float, fill_price: float, fu
         uncovered=deficit - paid,
         coverage_ratio=fund_balance / deficit if deficit > 0.0 else None,
     )
+
+
+def fund_income(surplus: float, proceeds: float, fee_cap: float) -> float:
+    """Return what the fund gets (> 0) or pays (< 0) where the trader keeps the surplus less a capped fee.
+
+    ``min(surplus, fee_cap * proceeds)``: *proceeds* is the value of the fill, *fee_cap* the largest fee as a ratio of
+    it. A deficit is the fund's alone. Such venues: dYdX (the tests of its chain), Lighter.
+
+    >>> fund_income(surplus=490.0, proceeds=4_410.0, fee_cap=0.025), fund_income(-20.0, 4_920.0, 0.025)
+    (110.25, -20.0)
+    """
+    return min(surplus, fee_cap * proceeds)

@@ -1,45 +1,30 @@
 """Liquidation and bankruptcy price: where the venue takes over, and where equity is zero.
 
-Notation of the formulas: quantity ``q`` (signed), entry price ``E``, candidate price ``P``, collateral ``K``
-without own unrealised profit, maintenance rate ``m`` and deduction ``c`` of the tier in force, closing fee
-rate ``f``. For positions that share one price (a single position, or the two legs of a hedge pair):
-
-    equity      A(P) = K + sum q*(P - E)
-    requirement R(P) = sum |q|*P*(m + f) - c
-    liquidation: A(P) - R(P) reaches 0, walking outward from the present mark; bankruptcy: A(P) = 0
-
-Both are straight lines between two tier boundaries, so each stretch has a closed form; the tier is the one
-**at the liquidation price**, never the one at entry or at the present mark. Other cross positions on the
-same collateral are held at their present marks: their profit adds to K, their requirement is taken off.
+One position's whole answer, with everything the sum consists of. The other cross positions on the same collateral
+are held at their present marks: their profit adds to K, their requirement is taken off
+(``monitor.core.shock`` moves them all together).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from monitor.core import margin
 from monitor.core.account import Account, Position
 from monitor.core.alerts import Lines
-from monitor.core.contract import LiquidationRule, Tier, TierTable
+from monitor.core.contract import Tier
+from monitor.core.pool import Group, Pool, Terms, bankruptcy_fee, moves_tier, pool_of, tier_for, tier_size
 
 OK = "ok"
 NONE = "none"
 ALREADY_LIQUIDATABLE = "already_liquidatable"
 UNAVAILABLE = "unavailable"
 
-
-class Terms(msgspec.Struct, frozen=True):
-    """What the sum of one symbol needs beside the position: present mark, ladder, closing fee.
-
-    The fee counts only where the venue's rule adds one to the requirement.
-    """
-
-    mark_price: float | None = None
-    table: TierTable | None = None
-    closing_fee_rate: float = 0.0
-    kind: str = "linear"
+DRIFT_TICKS = 2.0
+DRIFT_RATIO = 0.001
+"""Ours and the venue's own figure differ when they are further apart than the larger of the two."""
 
 
 class Levels(msgspec.Struct, frozen=True):
@@ -50,9 +35,14 @@ class Levels(msgspec.Struct, frozen=True):
     ``danger`` is +1 where a rising mark leads to liquidation and -1 where a falling one does; ``bankruptcy_danger``
     likewise, and 0 without a price. The two differ for a nearly balanced hedge pair, whose requirement grows faster
     with the price than its net profit. ``tier`` is the one at the liquidation price (at the mark when there is
-    none), ``tier_notional`` the notional that chose it. Distances are ratios of the mark, positive while safe.
-    ``collateral`` is K of the module's formula, with ``others_profit`` and ``others_maintenance`` of the positions
-    beside it.
+    none), ``tier_size`` what chose it: a notional, or contracts where the rule counts those. Distances are ratios
+    of the mark, positive while safe. ``buffer_ratio`` is the room between the two prices, in which the venue can
+    close without touching its fund. ``collateral`` is K of ``monitor.core.margin``, with ``others_profit`` and
+    ``others_maintenance`` of the positions beside it; ``reserve`` is the closing fee at the bankruptcy price that the
+    requirement contains.
+
+    ``drift_ratio`` is ours against the venue's own figure, where the operator has given it, and ``drifted`` whether
+    the two are too far apart (or one of them is none).
     """
 
     status: str
@@ -61,17 +51,21 @@ class Levels(msgspec.Struct, frozen=True):
     danger: int = 0
     bankruptcy_danger: int = 0
     tier: Tier | None = None
-    tier_notional: float | None = None
+    tier_size: float | None = None
     notional: float | None = None
     equity: float | None = None
     maintenance_margin: float | None = None
     margin_ratio: float | None = None
     liquidation_distance_ratio: float | None = None
     bankruptcy_distance_ratio: float | None = None
+    buffer_ratio: float | None = None
     collateral: float | None = None
     others_profit: float = 0.0
     others_maintenance: float = 0.0
     profit: float | None = None
+    reserve: float = 0.0
+    drift_ratio: float | None = None
+    drifted: bool = False
     missing: tuple[str, ...] = ()
     approximations: tuple[str, ...] = ()
 
@@ -90,289 +84,182 @@ class Levels(msgspec.Struct, frozen=True):
         return Lines(danger, liquidation, bankruptcy, bankruptcy_danger)
 
 
-class Leg(msgspec.Struct, frozen=True, gc=False):
-    """One position in the shared equation: signed quantity, entry price, ladder, closing fee rate."""
-
-    quantity: float
-    entry_price: float
-    tiers: tuple[Tier, ...]
-    fee: float
-
-
-def maintenance_margin(notional: float, tier: Tier, closing_fee_rate: float = 0.0) -> float:
-    """Return the requirement for *notional* in *tier*: ``notional * (rate + fee) - deduction``.
-
-    >>> maintenance_margin(1_000_000.0, Tier(800_000.0, 0.0065, 1_500.0))
-    5000.0
-    """
-    return notional * (tier.maintenance_rate + closing_fee_rate) - tier.deduction
-
-
-def _tier(tiers: Sequence[Tier], notional: float) -> Tier:
-    found = tiers[0]
-    for tier in tiers[1:]:
-        if notional <= tier.floor:
-            break
-        found = tier
-    return found
-
-
-def surplus(price: float, collateral: float, legs: Sequence[Leg]) -> float:
-    """Return ``A(P) - R(P)``: equity above the requirement at *price*; liquidation is where it reaches 0."""
-    total = collateral
-    for leg in legs:
-        notional = abs(leg.quantity) * price
-        total += leg.quantity * (price - leg.entry_price)
-        total -= maintenance_margin(notional, _tier(leg.tiers, notional), leg.fee)
-    return total
-
-
-def _line(collateral: float, legs: Sequence[Leg], inside: float) -> tuple[float, float]:
-    """Return intercept and slope of the surplus on the stretch of tiers that the price *inside* lies in."""
-    intercept, slope = collateral, 0.0
-    for leg in legs:
-        size = abs(leg.quantity)
-        tier = _tier(leg.tiers, size * inside)
-        intercept += tier.deduction - leg.quantity * leg.entry_price
-        slope += leg.quantity - size * (tier.maintenance_rate + leg.fee)
-    return intercept, slope
-
-
-def first_crossing(mark: float, collateral: float, legs: Sequence[Leg], *, up: bool, falling: bool) -> float | None:
-    """Return the first price, walking from *mark* upward or downward, where the surplus changes sign.
-
-    With *falling* the walk starts above zero and looks for the point where the surplus reaches 0 or below;
-    otherwise it starts below and looks for the recovery. A tier boundary across which the surplus jumps over
-    zero is itself the answer: first touch counts. None if nothing is met before 0 or infinity.
-    """
-    edges = sorted(
-        {
-            edge
-            for leg in legs
-            for tier in leg.tiers[1:]
-            if ((edge := tier.floor / abs(leg.quantity)) > mark) == up and edge != mark
-        },
-        reverse=not up,
-    )
-    start = mark
-    for edge in [*edges, math.inf if up else 0.0]:
-        inside = start * 2.0 + 1.0 if math.isinf(edge) else (start + edge) / 2.0
-        intercept, slope = _line(collateral, legs, inside)
-        jumps = start != mark or _tiers_differ(legs, mark, inside)
-        if jumps and (intercept + slope * start <= 0.0) == falling:
-            return start
-        if slope != 0.0 and (slope < 0.0) == (up == falling):  # the surplus moves towards zero on this stretch
-            root = -intercept / slope  # not before start but by rounding, where a boundary or the mark is the root
-            if root <= edge if up else root >= edge:
-                return root if root > 0.0 else None
-        start = edge
-    return None
-
-
-def _tiers_differ(legs: Sequence[Leg], price: float, other: float) -> bool:
-    return any(
-        _tier(leg.tiers, abs(leg.quantity) * price) is not _tier(leg.tiers, abs(leg.quantity) * other) for leg in legs
-    )
-
-
-def liquidation_price(mark: float, collateral: float, legs: Sequence[Leg]) -> tuple[float | None, int]:
-    """Return the price where the venue takes over, and which way danger lies (+1 up, -1 down).
-
-    *collateral* is K plus the others' profit less the others' requirement. Where the surplus at the mark is
-    already gone, the price is the recovery price on the favourable side. ``(None, way)`` means no positive price.
-
-    >>> long = Leg(9.5, 90_000.0, (Tier(0.0, 0.004), Tier(300_000.0, 0.005, 300.0), Tier(800_000.0, 0.0065, 1_500.0)), 0.0)
-    >>> round(liquidation_price(90_000.0, 85_500.0, [long])[0], 4)  # the 0.65 % tier would say 81371.0169
-    81375.2975
-    """
-    healthy = surplus(mark, collateral, legs) > 0.0
-    found: list[tuple[float, float, int]] = []
-    for up in (False, True):
-        price = first_crossing(mark, collateral, legs, up=up, falling=healthy)
-        if price is not None:
-            found.append((abs(price - mark), price, 1 if up == healthy else -1))
-    if found:
-        _, price, way = min(found)
-        return price, way
-    slope = _line(collateral, legs, mark)[1]
-    return None, -1 if slope > 0.0 else 1
-
-
-def bankruptcy_price(collateral: float, legs: Sequence[Leg]) -> float | None:
-    """Return the price where equity is zero; *collateral* is K plus the others' profit. None if no positive price.
-
-    >>> bankruptcy_price(5_000.0, [Leg(-1.0, 50_000.0, (Tier(0.0, 0.004),), 0.0)])
-    55000.0
-    """
-    net = sum(leg.quantity for leg in legs)
-    if net == 0.0:
-        return None
-    price = (sum(leg.quantity * leg.entry_price for leg in legs) - collateral) / net
-    return price if price > 0.0 and math.isfinite(price) else None
-
-
-def position_levels(account: Account, position: Position, terms: Mapping[str, Terms], rule: LiquidationRule) -> Levels:
+def position_levels(account: Account, position: Position, terms: Mapping[str, Terms]) -> Levels:
     """Return liquidation price, bankruptcy price and the whole sum behind them for one position of *account*.
 
     *terms* has an entry for every symbol of the account as far as known. Nothing that is unknown is replaced
     by a zero: the answer is then ``unavailable`` and names what is missing.
     """
-    notes = list(rule.approximations)
+    pool = pool_of(account, position, terms)
+    found = levels_in(pool, position)
+    return msgspec.structs.replace(
+        found, approximations=approximations(pool, position, terms.get(position.symbol, Terms()), found)
+    )
+
+
+def levels_in(pool: Pool, position: Position) -> Levels:
+    """Return the answer for one position of *pool*, without the words about what it leaves out."""
     if position.quantity == 0.0:
-        return Levels(status=NONE, approximations=tuple(notes))
-    own = terms.get(position.symbol, Terms())
-    if own.kind != "linear" or not _calculates(rule):
-        what = f"a calculation for {own.kind} contracts by the rule of {rule.name}"
-        return Levels(status=UNAVAILABLE, missing=(what,), approximations=tuple(notes))
+        return Levels(status=NONE)
+    group = pool.groups[position.symbol]
+    beside = [g for g in pool.groups.values() if g is not group]
+    missing = tuple([item for g in (group, *beside) for item in pool.missing[g.symbol]] + pool.missing[""])
+    if missing and not (pool.marked and pool.collateral is not None):
+        bankruptcy = None
+        if pool.collateral is not None and not pool.missing[""] and all(g.mark is not None for g in beside):
+            bankruptcy = _bankruptcy(group, pool.collateral + sum([g.profit for g in beside]))
+        return Levels(
+            status=UNAVAILABLE,
+            bankruptcy_price=bankruptcy,
+            bankruptcy_danger=_bankruptcy_danger(group, bankruptcy),
+            collateral=pool.collateral,
+            missing=missing,
+        )
+    return _solved(pool, group, beside, position, missing)
 
-    missing: list[str] = []
-    cross = position.margin_mode == "cross"
-    siblings = (
-        [p for p in account.cross_positions() if p.symbol == position.symbol and p.quantity] if cross else [position]
-    )
-    others = [p for p in account.cross_positions() if p.symbol != position.symbol and p.quantity] if cross else []
-    others_profit, others_maintenance = _others(others, terms, rule, missing)
-    others_marked = not any(item.startswith(("mark_price", "a rule")) for item in missing)
-    others_tabled = not missing
-    if others:
-        notes.append("the marks of the account's other cross positions are held where they are")
 
-    mark = own.mark_price
-    if mark is None:
-        missing.append(f"mark_price of {position.symbol}")
-    collateral = _collateral(account, position, siblings, mark, others_profit, missing)
-    table = own.table
-    if table is None:
-        missing.append(f"tiers of {position.symbol}")
-    elif table.source:
-        notes.append(f"tiers: {table.source}" + (f" of {table.date}" if table.date else ""))
-
-    ladder = table.tiers if table is not None else (Tier(0.0, 0.0),)
-    fee = closing_fee(own, rule)
-    if own.closing_fee_rate and not fee:
-        notes.append(f"closing_fee_rate is not used: {rule.name} adds no fee to the requirement")
-    legs = [Leg(p.quantity, p.entry_price, ladder, fee) for p in siblings]
-    bankruptcy = None
-    if collateral is not None and others_marked:
-        bankruptcy = bankruptcy_price(collateral + others_profit, legs)
-    bankruptcy_danger = 0 if bankruptcy is None else -1 if sum(p.quantity for p in siblings) > 0.0 else 1
-    if mark is None or collateral is None or not others_marked:
+def _solved(pool: Pool, group: Group, beside: Sequence[Group], position: Position, missing: tuple[str, ...]) -> Levels:
+    """Return the answer where collateral and marks are known; ``unavailable`` if a ladder or a rule still is not."""
+    own, mark, x, collateral = group.terms, group.mark, group.x, pool.collateral
+    assert mark is not None
+    assert x is not None
+    assert collateral is not None
+    others_profit = sum([g.profit for g in beside])
+    others_maintenance = sum([g.requirement for g in beside])
+    equity = collateral + others_profit + group.profit
+    requirement = others_maintenance + group.requirement
+    bankruptcy = _bankruptcy(group, collateral + others_profit)
+    bankruptcy_danger = _bankruptcy_danger(group, bankruptcy)
+    known = {
+        "notional": position.notional_at(mark, own.kind),
+        "equity": equity,
+        "collateral": collateral,
+        "others_profit": others_profit,
+        "others_maintenance": others_maintenance,
+        "profit": group.profit,
+        "reserve": group.reserve,
+    }
+    if missing:
         return Levels(
             status=UNAVAILABLE,
             bankruptcy_price=bankruptcy,
             bankruptcy_danger=bankruptcy_danger,
-            collateral=collateral,
-            missing=tuple(missing),
-            approximations=tuple(notes),
+            bankruptcy_distance_ratio=_distance(mark, bankruptcy, bankruptcy_danger),
+            missing=missing,
+            **known,  # type: ignore[arg-type]
         )
-
-    profit = sum(p.profit_at(mark) for p in siblings)
-    equity = collateral + others_profit + profit
-    notional = abs(position.quantity) * mark
-    bankruptcy_distance = _distance(mark, bankruptcy, bankruptcy_danger)
-    if table is None or not others_tabled:
-        return Levels(
-            status=UNAVAILABLE,
-            bankruptcy_price=bankruptcy,
-            bankruptcy_danger=bankruptcy_danger,
-            notional=notional,
-            equity=equity,
-            bankruptcy_distance_ratio=bankruptcy_distance,
-            collateral=collateral,
-            others_profit=others_profit,
-            others_maintenance=others_maintenance,
-            profit=profit,
-            missing=tuple(missing),
-            approximations=tuple(notes),
-        )
-
     free = collateral + others_profit - others_maintenance
-    price, danger = liquidation_price(mark, free, legs)
-    requirement = others_maintenance + sum(
-        maintenance_margin(size := abs(leg.quantity) * mark, _tier(leg.tiers, size), leg.fee) for leg in legs
-    )
-    liquidatable = surplus(mark, free, legs) <= 0.0  # not equity <= requirement: rounding must not part the two
-    status = ALREADY_LIQUIDATABLE if liquidatable else NONE if price is None else OK
-    at = abs(position.quantity) * (mark if price is None else price)
-    if price is not None and maintenance_margin(at, table.tier_at(at)) < 0.0:
-        notes.append("the requirement there is negative: the ladder seems to lack its lower tiers")
-    if table.cap is not None and at > table.cap:
-        notes.append(f"notional {at:,.0f} lies above the ladder's published maximum {table.cap:,.0f}: last tier used")
+    price, danger = margin.liquidation_price(mark, free, group.legs, own.kind)
+    # Neither equity <= requirement: rounding must not part the status from the price.
+    reached = price is not None and danger * (price - mark) <= 0.0
+    liquidatable = reached or margin.surplus(x, free, group.legs) <= 0.0
+    at = position.notional_at(mark if price is None else price, own.kind)
+    if own.rule is not None and own.rule.bankruptcy == "proportional" and (liquidatable or price is not None):
+        at_x = x if liquidatable or price is None else margin.coordinate(price, own.kind)
+        bankruptcy = _zero_price(group, position, at_x, equity / requirement if liquidatable else 1.0)
+        bankruptcy_danger = 0 if bankruptcy is None else -1 if position.quantity > 0.0 else 1
+    drift, drifted = (None, False) if liquidatable else _drift(position, own, price)
     return Levels(
-        status=status,
-        liquidation_price=price,
+        status=ALREADY_LIQUIDATABLE if liquidatable else NONE if price is None else OK,
         bankruptcy_price=bankruptcy,
-        danger=danger,
         bankruptcy_danger=bankruptcy_danger,
-        tier=table.tier_at(at),
-        tier_notional=at,
-        notional=notional,
-        equity=equity,
+        bankruptcy_distance_ratio=_distance(mark, bankruptcy, bankruptcy_danger),
+        liquidation_price=price,
+        danger=danger,
+        tier=tier_for(position, own, at),
+        tier_size=tier_size(position, own, at),
         maintenance_margin=requirement,
         margin_ratio=requirement / equity if equity > 0.0 else None,
         liquidation_distance_ratio=_distance(mark, price, danger),
-        bankruptcy_distance_ratio=bankruptcy_distance,
-        collateral=collateral,
-        others_profit=others_profit,
-        others_maintenance=others_maintenance,
-        profit=profit,
-        approximations=tuple(notes),
+        buffer_ratio=None if price is None or bankruptcy is None else danger * (bankruptcy - price) / price + 0.0,
+        drift_ratio=drift,
+        drifted=drifted,
+        **known,  # type: ignore[arg-type]
     )
 
 
-def _calculates(rule: LiquidationRule) -> bool:
-    """Return whether this module has the calculation that *rule* asks for."""
-    return (rule.maintenance, rule.tier_by, rule.bankruptcy) == ("mark", "notional", "equity")
+def _bankruptcy(group: Group, collateral: float) -> float | None:
+    return margin.bankruptcy_price(collateral, group.legs, bankruptcy_fee(group.terms), group.terms.kind)
 
 
-def closing_fee(terms: Terms, rule: LiquidationRule) -> float:
-    """Return the fee rate on the mark notional that *rule* adds to the requirement."""
-    return terms.closing_fee_rate if rule.closing_fee == "mark_notional" else 0.0
+def _bankruptcy_danger(group: Group, price: float | None) -> int:
+    """Return which way the equity, less a closing fee where the rule has one, is used up."""
+    if price is None:
+        return 0
+    fee = bankruptcy_fee(group.terms)
+    net = sum([leg.quantity - fee * abs(leg.quantity) for leg in group.legs])
+    return -1 if (net > 0.0) != (group.terms.kind == "inverse") else 1
 
 
-def _others(
-    others: Sequence[Position], terms: Mapping[str, Terms], rule: LiquidationRule, missing: list[str]
-) -> tuple[float, float]:
-    """Return profit and requirement of the *others* at their present marks, noting what is *missing*."""
-    profit = requirement = 0.0
-    for other in others:
-        its = terms.get(other.symbol, Terms())
-        if its.kind != "linear":
-            missing.append(f"a rule for {its.kind} contracts ({other.symbol})")
-            continue
-        if its.mark_price is None:
-            missing.append(f"mark_price of {other.symbol}")
-            continue
-        profit += other.profit_at(its.mark_price)
-        if its.table is None:
-            missing.append(f"tiers of {other.symbol}")
-            continue
-        size = abs(other.quantity) * its.mark_price
-        requirement += maintenance_margin(size, its.table.tier_at(size), closing_fee(its, rule))
-    return profit, requirement
+def _zero_price(group: Group, position: Position, x: float, cover: float) -> float | None:
+    """Return the price at which closing the position uses up its share of the equity, by requirement.
+
+    ``x - (A / R) * R_i / q``, *cover* being A / R: closing there leaves it as it was. It is asked where the venue
+    would close: at the liquidation price, where A = R, or at the mark once that is past it.
+    """
+    leg = group.legs[group.positions.index(position)]
+    zero = x - cover * margin.requirement(x, leg) / leg.quantity
+    return margin.coordinate(zero, group.terms.kind) if zero > x / margin.FAR else None
 
 
-def _collateral(
-    account: Account,
-    position: Position,
-    siblings: Sequence[Position],
-    mark: float | None,
-    others_profit: float,
-    missing: list[str],
-) -> float | None:
-    """Return K, from the margin, the balance, or the equity less all unrealised profit; None if unknown."""
-    if position.margin_mode != "cross":
-        if position.margin is None:
-            missing.append(f"margin of {position.name}")
-        return position.margin
-    if account.balance is not None:
-        return account.balance
-    if account.equity is None:
-        missing.append(f"balance of {account.name}")
-        return None
-    if mark is None:
-        return None
-    return account.equity - others_profit - sum(p.profit_at(mark) for p in siblings)
+def _drift(position: Position, own: Terms, price: float | None) -> tuple[float | None, bool]:
+    """Return how far ours lies from the venue's own figure, and whether that is too far."""
+    theirs = position.reported_liquidation_price
+    if theirs is None:
+        return None, False
+    if price is None or theirs == 0.0:
+        return None, (price is None) != (theirs == 0.0)
+    limit = max(DRIFT_TICKS * (own.tick_size or 0.0), DRIFT_RATIO * theirs)
+    return (price - theirs) / theirs, abs(price - theirs) > limit * (1.0 + 1e-9)
+
+
+def rounded(price: float, tick_size: float, quantity: float) -> float:
+    """Return *price* as venues show it that round to the tick against the holder: a long's up, a short's down.
+
+    >>> rounded(85783.0808, 0.1, 2.0), rounded(94189.1756, 0.1, -2.0)
+    (85783.1, 94189.1)
+    """
+    ticks = price / tick_size
+    nearest = round(ticks)
+    if abs(ticks - nearest) > 1e-6:
+        nearest = int(ticks) + (1 if quantity > 0.0 else 0)
+    return float(f"{nearest * tick_size:.12g}")
+
+
+def approximations(pool: Pool, position: Position, own: Terms, found: Levels) -> tuple[str, ...]:
+    """Return, in words, what the answer leaves out or takes for granted."""
+    rule, table = own.rule, own.table
+    notes = list(rule.approximations) if rule is not None else []
+    if rule is not None and position.margin_mode == "cross":
+        notes += rule.cross_approximations
+    if position.quantity == 0.0:
+        return tuple(notes)
+    if pool.assets:
+        notes.append(f"the other collateral ({', '.join(pool.assets)}) is held at its present value")
+    if len(pool.groups) > 1:
+        notes.append("the marks of the account's other cross positions are held where they are")
+    if table is not None and table.source:
+        notes.append(f"tiers: {table.source}" + (f" of {table.date}" if table.date else ""))
+    elif rule is not None and rule.maintenance != "fixed" and position.maintenance_margin is not None:
+        notes.append("the rate follows from the maintenance_margin that the venue reports, and is kept")
+    if rule is not None and own.closing_fee_rate and rule.closing_fee == "none":
+        notes.append(f"closing_fee_rate is not used: {rule.name} adds no fee to the requirement")
+    if rule is not None and rule.closing_fee == "mark_notional" and not own.closing_fee_rate:
+        notes.append(f"{rule.name} adds the taker fee to the requirement: without closing_fee_rate it counts as 0")
+    return (*notes, *_ladder_notes(pool, position, found))
+
+
+def _ladder_notes(pool: Pool, position: Position, found: Levels) -> list[str]:
+    """Return what is odd about the ladder where the liquidation price lies."""
+    group, notes = pool.groups[position.symbol], list[str]()
+    table, price, size = group.terms.table, found.liquidation_price, found.tier_size
+    leg = group.legs[group.positions.index(position)]
+    if price is not None and margin.requirement(margin.coordinate(price, group.terms.kind), leg) < 0.0:
+        notes.append("the requirement there is negative: the ladder seems to lack its lower tiers")
+    if table is not None and table.cap is not None and size is not None and size > table.cap:
+        what = "notional" if moves_tier(group.terms) else "size"
+        notes.append(f"{what} {size:,.0f} lies above the ladder's published maximum {table.cap:,.0f}: last tier used")
+    return notes
 
 
 def _distance(mark: float, price: float | None, danger: int) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from monitor.core import events as ev
@@ -17,10 +18,13 @@ from monitor.core.alerts import Change, Quality
 from monitor.core.contract import Tier, TierTable, build_deductions, ladder_problem
 from monitor.core.events import Event
 from monitor.engine import show
+from monitor.engine.book import Book, WatchedAccount
 from monitor.engine.facts import JUMP, Field, SymbolFacts, Verdict
+from monitor.engine.present import Present
+from monitor.engine.shared import Shared
 from monitor.engine.venue_state import Observe, VenueState
 from monitor.engine.views import FundView, PositionView, SymbolView, VenueView
-from monitor.engine.watch import Book, Watch, WatchedAccount
+from monitor.engine.watch import Watch
 
 NOTHING: tuple[AlertEvent, ...] = ()
 
@@ -28,6 +32,9 @@ Report = Callable[[str, Exception], None]
 
 BROKEN_SECONDS = 60.0
 """A position whose evaluation raised is unknown for so long before it is tried again."""
+
+AWAKENED = 20
+"""So many accounts of shared collateral are taken up at one price or tick: some 20 ms of work."""
 
 TERMS_MOVE = 0.005
 """A liquidation price that moves by more than this share of the mark through new terms is announced."""
@@ -56,7 +63,14 @@ class Engine:
         self._watches: list[Watch] = []
         self._books: list[Book] = []
         self._by_symbol: dict[tuple[str, str], list[Watch]] = {}
-        self._shared: list[Watch] = []
+        self._slots: dict[tuple[str, str], list[Watch | Shared]] = {}
+        self._shared: dict[tuple[str, str], list[Shared]] = {}
+        self._shared_of: dict[Watch, Shared] = {}
+        self._present = Present()
+        self._asleep: dict[Shared, None] = {}
+        self._unarmed: dict[Shared, None] = {}
+        self._unsure: dict[Shared, None] = {}
+        self._besides: dict[Shared, None] = {}
         self._timed: set[Watch] = set()
         self._broken: set[Watch] = set()
         self._observe = observe
@@ -73,18 +87,37 @@ class Engine:
         }
 
     def _add(self, watched: WatchedAccount, expected: Mapping[str, Mapping[str, float]], started: float) -> None:
-        name = watched.account.venue
+        name, account = watched.account.venue, watched.account
         venue = self._venues.setdefault(name, VenueState(name, expected.get(name, {}), started, self._observe))
-        book = Book(watched, {p.symbol: venue.facts(p.symbol) for p in watched.account.positions})
+        book = Book(watched, {symbol: venue.facts(symbol) for symbol in account.symbols()})
         self._books.append(book)
-        for position in watched.account.positions:
-            neighbours = self._by_symbol.setdefault((name, position.symbol), [])
-            watch = Watch(book, position, slot=len(neighbours))
-            neighbours.append(watch)
+        together: list[Watch] = []
+        for position in account.positions:
+            key = name, position.symbol
+            slots = self._slots.setdefault(key, [])
+            watch = Watch(book, position, slot=len(slots))
+            self._by_symbol.setdefault(key, []).append(watch)
             self._watches.append(watch)
             venue.silence.add(watch)
-            if len(watch.legs) > 1 or watch.siblings:
-                self._shared.append(watch)  # another mark, or its own far move, changes its lines
+            if watch.alone:
+                slots.append(watch)
+            else:
+                together.append(watch)
+        if together:
+            self._share(Shared(book, together))
+
+    def _share(self, shared: Shared) -> None:
+        self._asleep[shared] = None
+        self._present.add(shared.book)
+        for watch in shared.watches:
+            self._shared_of[watch] = shared
+        for facts in shared.facts:
+            key = facts.venue, facts.symbol
+            slots = self._slots.setdefault(key, [])
+            shared.slots.append(len(slots))
+            slots.append(shared)
+            self._shared.setdefault(key, []).append(shared)
+            self._by_symbol.setdefault(key, [])
 
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
         """Take up the alert states of an earlier run and return those whose subject is not watched any more."""
@@ -106,10 +139,13 @@ class Engine:
     def apply(self, event: Event, now: float) -> Sequence[AlertEvent]:
         """Take one fact that arrived at *now* (boot clock) and return what must be announced."""
         on = self._on.get(type(event))
-        if on is not None:
-            return on(event, now)
-        self._venues[event.venue].note(event, now)
-        return NOTHING
+        if on is None:
+            self._venues[event.venue].note(event, now)
+            return NOTHING
+        out = on(event, now)
+        if self._unarmed:
+            self._arm_all()
+        return out
 
     def _on_mark(self, event: ev.MarkPrice, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
@@ -141,47 +177,115 @@ class Engine:
 
     def _accepted(self, facts: SymbolFacts, now: float) -> list[AlertEvent]:
         """Let the mark that was just stored work: on what is not solved yet, on the quality, on the levels."""
+        key, mark = (facts.venue, facts.symbol), facts.mark
         waiting: list[Watch] = []
         if facts.unsolved:
-            waiting = [watch for watch in self._by_symbol[facts.venue, facts.symbol] if not watch.solved]
+            waiting = [watch for watch in self._by_symbol[key] if watch.alone and not watch.solved]
             for watch in waiting:
                 self._try(watch, now, watch.solve)
-        mark = facts.mark
         out = self._requalify(facts, now)
         facts.unsolved = not all(watch.solved for watch in waiting)
         for watch in waiting:
             out += self._try(watch, now, partial(watch.look, now))  # from here on it is armed, whatever its quality
+            out += watch.drift(now)
+        if self._asleep:
+            out += self._awaken(now, [shared for shared in self._shared.get(key, ()) if shared in self._asleep])
+        for shared in [s for s in self._besides if facts in s.facts]:
+            del self._besides[shared]  # the mark itself is back
+            out += self._settle(shared, now)
         return out + self._fire(facts, mark.value, "late mark" if mark.late else "mark", now, live=not mark.late)
 
     def _fire(self, facts: SymbolFacts, price: float, source: str, now: float, *, live: bool) -> list[AlertEvent]:
-        watches = self._by_symbol[facts.venue, facts.symbol]
+        slots = self._slots[facts.venue, facts.symbol]
         out: list[AlertEvent] = []
         for slot in facts.triggers.fire(price):
-            watch = watches[slot]
-            own = watch.state.quality is Quality.LIVE
+            armed = slots[slot]
+            if isinstance(armed, Shared):
+                stored = source in {"mark", "late mark"} and price == facts.mark.value
+                out += self._settle(armed, now, facts) if stored else self._beside(armed, facts, price, source, now)
+                continue
+            own = armed.state.quality is Quality.LIVE
             if own and not live and source != "late mark":
-                watch.rearm()  # its own mark is still good: no other price speaks for it
+                armed.rearm()  # its own mark is still good: no other price speaks for it
             else:
-                out += self._try(watch, now, partial(watch.evaluate, price, source, now, live=own and live))
+                out += self._try(armed, now, partial(armed.evaluate, price, source, now, live=own and live))
         return out
 
+    # --- positions that hang on one another's marks --------------------------------------------------------
+
+    def _settle(self, shared: Shared, now: float, moved: SymbolFacts | None = None) -> list[AlertEvent]:
+        """Look at those positions of an account whose lines the present marks may have met."""
+        out: list[AlertEvent] = []
+        for watch in shared.settle(moved):
+            # While a jump waits for confirmation the mark may raise a level and must not let one go.
+            sure = watch.undisputed
+            if not sure:
+                self._unsure[shared] = None
+            out += self._try(watch, now, partial(watch.look, now, sure=sure))
+        return out
+
+    def _beside(self, shared: Shared, facts: SymbolFacts, price: float, source: str, now: float) -> list[AlertEvent]:
+        """Let a price that stands in for a mark work on the account's own positions in that symbol."""
+        out: list[AlertEvent] = []
+        for watch in shared.watches:
+            if watch.facts is facts and (watch.state.quality is not Quality.LIVE or source == "late mark"):
+                self._try(watch, now, watch.solve)
+                if watch.solved:
+                    out += self._try(watch, now, partial(watch.evaluate, price, source, now, live=False))
+        self._unarmed.pop(shared, None)
+        self._besides[shared] = None
+        shared.arm()
+        shared.arm_beside(facts, price)
+        return out
+
+    def _awaken(self, now: float, sleepers: Iterable[Shared]) -> list[AlertEvent]:
+        """Take up accounts once all that their collateral hangs on is known: a few at a time, nobody waits for them."""
+        out: list[AlertEvent] = []
+        for shared in list(islice((s for s in sleepers if s.ready()), AWAKENED)):
+            for watch in shared.watches:
+                self._try(watch, now, watch.solve)
+            self._present.forget(shared.book)
+            shared.awake = all(watch.solved for watch in shared.watches)
+            if shared.awake:
+                del self._asleep[shared]
+            for watch in shared.watches:
+                out += self._qualify(watch, now)
+                if shared.awake:
+                    out += self._try(watch, now, partial(watch.look, now, sure=watch.undisputed))
+                    out += watch.drift(now)
+        return out
+
+    def _arm_all(self) -> None:
+        """Arm the accounts anew whose positions were looked at."""
+        while self._unarmed:
+            shared, _ = self._unarmed.popitem()
+            shared.arm()
+
     def _try(self, watch: Watch, now: float, work: Callable[[], list[AlertEvent] | None]) -> list[AlertEvent]:
+        """Do *work* for one position, and note what it leaves to do."""
+        out = self._guarded(watch, now, work)
+        if watch.timed:
+            self._timed.add(watch)
+        else:
+            self._timed.discard(watch)
+        if not watch.alone:
+            shared = self._shared_of[watch]
+            shared.note(watch)
+            self._unarmed[shared] = None
+        return out
+
+    def _guarded(self, watch: Watch, now: float, work: Callable[[], list[AlertEvent] | None]) -> list[AlertEvent]:
         """Do *work* for one position. If it raises, that position is unknown and the others never notice."""
         try:
-            out = work() or []
+            return work() or []
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the neighbours
-            out = []
             watch.broken_until = now + BROKEN_SECONDS
             self._broken.add(watch)
             if watch.set_quality(Quality.STALE, "error", now):
                 self._venues[watch.facts.venue].silence.note(watch, now)
             if self._report is not None:
                 self._report(watch.subject, error)
-        if watch.timed:
-            self._timed.add(watch)
-        else:
-            self._timed.discard(watch)
-        return out
+            return []
 
     def _on_last(self, event: ev.LastPrice, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
@@ -223,9 +327,15 @@ class Engine:
             return []
         facts.shown = shown
         facts.live = shown[0] is Quality.LIVE and shown[1] is Quality.LIVE
+        key = facts.venue, facts.symbol
         out: list[AlertEvent] = []
-        for watch in self._by_symbol[facts.venue, facts.symbol]:
+        for watch in self._by_symbol[key]:
             out += self._qualify(watch, now)
+        for shared in self._shared.get(key, ()):
+            if shared.awake:
+                for watch in shared.watches:
+                    if watch.facts is not facts:  # only as sure as the marks that it was worked out from
+                        out += self._qualify(watch, now)
         return out
 
     def _qualify(self, watch: Watch, now: float) -> list[AlertEvent]:
@@ -246,8 +356,12 @@ class Engine:
                 if facts.held is not None:
                     out += self._release(facts, now)
                 out += self._requalify(facts, now, thorough=True)
-        for watch in self._shared:
-            out += self._resolve(watch, now)
+        out += self._awaken(now, self._asleep)
+        for shared in list(self._unsure):
+            if all(watch.undisputed for watch in shared.watches):
+                del self._unsure[shared]
+                for watch in shared.watches:
+                    out += self._try(watch, now, partial(watch.look, now))
         for watch in list(self._timed):
             if watch.state.quality is Quality.LIVE and watch.undisputed:
                 out += self._try(watch, now, partial(watch.expire, watch.facts.mark.value, now))
@@ -256,6 +370,7 @@ class Engine:
             out += self._resolve(watch, now)
         for venue in self._venues.values():
             out += venue.silence.tick(now)
+        self._arm_all()
         self.last_pass = now
         return out
 
@@ -265,7 +380,6 @@ class Engine:
         self._try(watch, now, watch.solve)
         out = self._qualify(watch, now)
         if watch.lines != before:
-            # While a jump waits for confirmation the mark may raise a level and must not let one go.
             out += self._try(watch, now, partial(watch.look, now, sure=watch.undisputed))
         return out
 
@@ -300,15 +414,22 @@ class Engine:
             self._venues[event.venue].rejected.add("bad_tiers")
             return NOTHING
         facts.table = TierTable(tiers, "announced by the venue")
+        key = facts.venue, facts.symbol
+        watches = dict.fromkeys(self._by_symbol[key])
+        for shared in self._shared.get(key, ()):
+            shared.book.forget()
+            self._present.forget(shared.book)
+            watches |= dict.fromkeys(shared.watches)  # the requirement of one weighs on all of them
         out: list[AlertEvent] = []
-        for watch in self._by_symbol[facts.venue, facts.symbol]:
+        for watch in watches:
             known, before = watch.solved, watch.levels.liquidation_price
             out += self._resolve(watch, now)
-            after, mark = watch.levels.liquidation_price, facts.mark.value
+            after, mark = watch.levels.liquidation_price, watch.facts.mark.value
             moved = (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark
             if known and moved:
                 level = watch.state.level
                 out.append(watch.announce(Change("position.terms_changed", level, level, reason="tiers"), mark, now))
+            out += watch.drift(now)
         return out
 
     # --- what others may see -------------------------------------------------------------------------------
@@ -338,7 +459,9 @@ class Engine:
 
     def position_views(self, start: int, stop: int, now: float) -> list[PositionView]:
         """Return positions *start* to *stop* as they are now."""
-        return [show.position(watch, now) for watch in self._watches[start:stop]]
+        watches = self._watches[start:stop]
+        now_of = self._present.levels([w for w in watches if not w.alone and w.solved])
+        return [show.position(watch, now, now_of.get(watch)) for watch in watches]
 
     def symbol_views(self, now: float) -> Iterator[SymbolView]:
         """Yield every watched contract as it is now, so that a scrape can rest in between."""

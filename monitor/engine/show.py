@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from monitor.core.alerts import Quality
+from monitor.core.levels import Levels
 from monitor.engine.facts import SymbolFacts
 from monitor.engine.views import PositionView, SymbolView
 from monitor.engine.watch import Watch
 
 
-def position(watch: Watch, now: float) -> PositionView:
-    """Return one position; what follows from the mark is worked out here, and only while the price is known."""
-    state, lines, levels, facts = watch.state, watch.lines, watch.levels, watch.facts
+def position(watch: Watch, now: float, present: Levels | None = None) -> PositionView:
+    """Return one position; what follows from the mark is worked out here, and only while the price is known.
+
+    *present* are its levels at this moment where they move with other marks.
+    """
+    state, levels, facts = watch.state, present or watch.levels, watch.facts
+    lines = watch.lines if present is None else present.lines()
     price, source = None, ""
     if state.quality is Quality.LIVE:
         price, source = facts.mark.value, "mark"
@@ -24,7 +29,7 @@ def position(watch: Watch, now: float) -> PositionView:
             liquidation = lines.distance(price)
         if levels.bankruptcy_price is not None:
             bankruptcy = lines.bankruptcy_distance(price)
-        amounts = watch.amounts(price)
+        amounts = watch.amounts(price, levels)
         if amounts is not None:
             notional, equity, requirement = amounts
     return PositionView(
@@ -49,6 +54,7 @@ def position(watch: Watch, now: float) -> PositionView:
         notional=notional,
         equity=equity,
         maintenance_margin=requirement,
+        drift_ratio=watch.levels.drift_ratio,
     )
 
 

@@ -34,6 +34,7 @@ class PositionView(msgspec.Struct, frozen=True, gc=False):
     notional: float | None
     equity: float | None
     maintenance_margin: float | None
+    drift_ratio: float | None = None
 
     @property
     def condition(self) -> str:

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from hashlib import sha256
+from collections.abc import Iterable
 from math import inf
 
-import msgspec
-from msgspec.structs import replace
-
-from monitor.core import alerts, levels
-from monitor.core.account import Account, Position
+from monitor.core import alerts, levels, margin
+from monitor.core.account import Position
 from monitor.core.alert_event import AlertEvent, StoredState
-from monitor.core.alerts import AlertState, Change, Ladder, Level, Lines, Quality
-from monitor.core.contract import LiquidationRule, TierTable
-from monitor.core.levels import Levels, Terms
-from monitor.engine.facts import SymbolFacts
+from monitor.core.alerts import AlertState, Change, Level, Lines, Quality
+from monitor.core.levels import Levels
+from monitor.core.margin import Leg, coordinate
+from monitor.engine.book import Book
 
 NO_LINES = Lines(danger=-1, liquidation_price=None, bankruptcy_price=None)
-
-
-class WatchedAccount(msgspec.Struct, frozen=True):
-    """One account as the engine takes it.
-
-    ``terms`` are what the operator's file says per symbol; it wins over what the venue announces, and that over
-    ``tables`` (fetched or shipped ladders, of some day). ``ladders`` are thresholds per position name.
-    """
-
-    account: Account
-    rule: LiquidationRule
-    ladder: Ladder = Ladder()
-    terms: Mapping[str, Terms] = msgspec.field(default_factory=dict)
-    tables: Mapping[str, TierTable] = msgspec.field(default_factory=dict)
-    ladders: Mapping[str, Ladder] = msgspec.field(default_factory=dict)
 
 
 def removed_subjects(states: Iterable[StoredState], now: float) -> list[AlertEvent]:
@@ -68,64 +49,15 @@ def removed_subjects(states: Iterable[StoredState], now: float) -> list[AlertEve
     return out
 
 
-class Book:
-    """One account with the facts of its symbols; what all its positions share."""
-
-    __slots__ = ("account", "facts", "subject", "unsaved", "watched")
-
-    def __init__(self, watched: WatchedAccount, facts: Mapping[str, SymbolFacts]) -> None:
-        self.watched = watched
-        self.account = watched.account
-        self.facts = facts
-        self.subject = f"account:{watched.account.name}"
-        self.unsaved = False
-
-    @property
-    def fingerprint(self) -> str:
-        """Return what changes with the operator's entry of this account, and with nothing else."""
-        return sha256(msgspec.json.encode(self.watched.account)).hexdigest()[:16]
-
-    def restore(self, stored: StoredState) -> None:
-        """Take up the balance that an earlier run found, unless the operator has changed the account since."""
-        if self.account.equity is not None and stored.balance is not None and stored.fingerprint == self.fingerprint:
-            self.account = replace(self.account, balance=stored.balance, equity=None)
-
-    def stored(self) -> StoredState:
-        """Return what must survive a restart."""
-        return StoredState(self.subject, balance=self.account.balance, fingerprint=self.fingerprint)
-
-    def terms(self, symbol: str) -> Terms:
-        """Return what the sum needs of *symbol*: the operator's word first, then the venue's, then the tables."""
-        facts, said = self.facts[symbol], self.watched.terms.get(symbol, Terms())
-        table = said.table or facts.table or self.watched.tables.get(symbol)
-        mark = facts.mark.value if facts.mark.value > 0.0 else None
-        return Terms(mark_price=mark, table=table, closing_fee_rate=said.closing_fee_rate, kind=said.kind)
-
-    def settle_equity(self) -> bool:
-        """Turn an equity into the balance it means at the first fresh marks; return whether the collateral is known.
-
-        The file's equity is a figure of one moment. Taken again at later marks, after a restart in a falling market
-        for example, it would never have fallen, and the liquidation price would run away from the mark.
-        """
-        account, held = self.account, self.account.cross_positions()
-        if account.balance is not None or account.equity is None:
-            return True
-        marks = [self.facts[p.symbol].mark for p in held]
-        if any(mark.value == 0.0 or mark.late for mark in marks):
-            return False
-        profit = sum(p.profit_at(mark.value) for p, mark in zip(held, marks, strict=True))
-        self.account = replace(account, balance=account.equity - profit, equity=None)
-        self.unsaved = True
-        return True
-
-
 class Watch:
     """A position with everything that is remembered of it."""
 
     __slots__ = (
+        "alone",
         "book",
         "broken_until",
         "facts",
+        "kind",
         "ladder",
         "legs",
         "levels",
@@ -137,14 +69,18 @@ class Watch:
         "state",
         "subject",
         "timed",
+        "version",
     )
 
     def __init__(self, book: Book, position: Position, slot: int) -> None:
         self.book, self.position, self.slot = book, position, slot
         self.facts = book.facts[position.symbol]
-        cross = book.account.cross_positions() if position.margin_mode == "cross" else ()
-        self.legs = [p for p in cross if p.symbol == position.symbol] or [position]
-        self.siblings = [book.facts[s] for s in sorted({p.symbol for p in cross} - {position.symbol})]
+        self.kind = book.terms(position.symbol).kind
+        symbols = book.shared_symbols() if position.margin_mode == "cross" else [position.symbol]
+        self.siblings = [book.facts[symbol] for symbol in sorted({*symbols} - {position.symbol})]
+        pair = sum(p.symbol == position.symbol for p in book.account.cross_positions())
+        self.alone = position.margin_mode != "cross" or (len(symbols) == 1 and pair == 1)
+        self.legs: list[Leg] = []
         self.subject = f"{book.account.name}/{position.name}"
         self.ladder = book.watched.ladders.get(position.name, book.watched.ladder)
         self.levels = Levels(status=levels.UNAVAILABLE, missing=("mark_price",))
@@ -153,6 +89,7 @@ class Watch:
         self.source = "mark"
         self.timed = False
         self.broken_until = -inf
+        self.version = 0
 
     def restore(self, stored: StoredState, now: float) -> None:
         """Take up the state of an earlier run; its quality stays *never* until the first price.
@@ -169,29 +106,34 @@ class Watch:
             episode=stored.episode,
             seq=stored.seq,
             data_alerted=stored.data_alerted,
+            drift_alerted=stored.drift_alerted,
         )
 
     def solve(self) -> None:
         """Work out the levels anew: the position, a ladder, a balance or another position's mark changed."""
-        book, cross = self.book, self.position.margin_mode == "cross"
-        if cross and not book.settle_equity():
-            self.levels = Levels(status=levels.UNAVAILABLE, missing=("mark_price",))
+        if self.position.margin_mode == "cross" and not self.book.settle_equity():
+            self.levels, self.legs = Levels(status=levels.UNAVAILABLE, missing=("mark_price",)), []
         else:
-            needed = book.account.cross_positions() if cross else (self.position,)
-            terms = {p.symbol: book.terms(p.symbol) for p in needed}
-            self.levels = levels.position_levels(book.account, self.position, terms, book.watched.rule)
+            pool = self.book.pool(self.position)
+            if not self.alone and self.version == self.book.version:
+                return  # nothing has moved since
+            self.version = self.book.version
+            self.levels = levels.levels_in(pool, self.position)
+            group = pool.groups.get(self.position.symbol)
+            self.legs = group.legs if group is not None else []
         self.lines = self.levels.lines() if self.solved else NO_LINES
 
-    def amounts(self, price: float) -> tuple[float, float, float] | None:
-        """Return notional, equity and requirement at *price* (settlement asset), or None while unknown."""
-        known, terms = self.levels, self.book.terms(self.position.symbol)
-        if known.collateral is None or known.tier is None or terms.table is None:
+    def amounts(self, price: float, known: Levels) -> tuple[float, float, float] | None:
+        """Return notional, equity and requirement at *price* (settlement asset), or None while unknown.
+
+        *known* are the levels at the others' marks of the moment.
+        """
+        if known.collateral is None or known.maintenance_margin is None:
             return None
-        equity = known.collateral + known.others_profit + sum(p.profit_at(price) for p in self.legs)
-        sizes = [abs(p.quantity) * price for p in self.legs]
-        fee = levels.closing_fee(terms, self.book.watched.rule)
-        requirement = sum(levels.maintenance_margin(size, terms.table.tier_at(size), fee) for size in sizes)
-        return abs(self.position.quantity) * price, equity, known.others_maintenance + requirement
+        x = coordinate(price, self.kind)
+        equity = known.collateral + known.others_profit + sum(margin.profit(x, leg) for leg in self.legs)
+        requirement = known.others_maintenance + sum(margin.requirement(x, leg) for leg in self.legs)
+        return self.position.notional_at(price, self.kind), equity, requirement
 
     @property
     def solved(self) -> bool:
@@ -228,6 +170,8 @@ class Watch:
         Where the caller is not *sure* of a live mark, it may only raise, too.
         """
         facts = self.facts
+        if not self.alone and facts.mark.value > 0.0:
+            self.solve()  # its lines lie where the others' marks are now
         if facts.mark.value == 0.0 or not self.solved:
             return []
         if self.state.quality is Quality.LIVE:
@@ -252,8 +196,9 @@ class Watch:
         self.facts.triggers.arm(self.slot, low, high)
 
     def _after(self, changes: list[Change], price: float, now: float) -> list[AlertEvent]:
-        low, high = alerts.quiet_band(self.state, price, self.lines, self.ladder)
-        self.facts.triggers.arm(self.slot, low, high)
+        if self.alone:
+            low, high = alerts.quiet_band(self.state, price, self.lines, self.ladder)
+            self.facts.triggers.arm(self.slot, low, high)
         self.timed = alerts.next_deadline(self.state, self.ladder) < float("inf")
         return [self.announce(change, price, now) for change in changes]
 
@@ -297,6 +242,15 @@ class Watch:
             skipped=change.skipped,
         )
 
+    def drift(self, now: float) -> list[AlertEvent]:
+        """Return the alert event of a venue's figure that is too far from ours, the first time it is."""
+        drifted, told = self.solved and self.levels.drifted, self.state.drift_alerted
+        self.state.drift_alerted = drifted
+        if not drifted or told:
+            return []
+        level = self.state.level
+        return [self.announce(Change("position.drift", level, level, reason="drift"), self.facts.mark.value, now)]
+
     def stored(self) -> StoredState:
         """Return what must survive a restart."""
         state = self.state
@@ -309,6 +263,7 @@ class Watch:
             episode=state.episode,
             seq=state.seq,
             data_alerted=state.data_alerted,
+            drift_alerted=state.drift_alerted,
         )
 
     def set_quality(self, quality: Quality, reason: str, now: float) -> bool:

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 from monitor.core.contract import LiquidationRule, TierTable
 from monitor.core.events import Event
 
+SHIPPED = "table shipped with perp-monitor"
+
+OPEN_FEES = "the venue's own figure may also contain open fees and unsettled funding"
+PORTFOLIO_MARGIN = "portfolio margin is left out: there the venue's own ratio is what counts"
+COLLATERAL_HELD = "the prices of other collateral coins are held where they are"
+"""What several venues' rules leave out, in the same words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -63,11 +70,12 @@ class Venue:
     """One venue. ``decode(frame, received_time)`` gives ``[]`` for messages it does not know and raises
     ``WireError`` for malformed ones; nothing else ever escapes it. ``subscribe`` and ``unsubscribe`` turn streams
     and a first request id into the text frames to send, ``connections`` watched symbols and a base address into
-    websockets. ``expected_intervals`` is the longest normal silence per price field, in seconds.
+    websockets. ``expected_intervals`` is the longest normal silence per price field, in seconds. ``rules`` are by
+    the kinds of contract that the wire carries: linear, inverse.
     """
 
     name: str
-    rule: LiquidationRule
+    rules: Mapping[str, LiquidationRule]
     stream_url: str
     rest_url: str
     limits: Limits

@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from monitor.core.contract import LiquidationRule, TierTable, build_deductions
-from monitor.venues.base import Connection, Limits, Stream, Venue
+from monitor.venues.base import OPEN_FEES, PORTFOLIO_MARGIN, SHIPPED, Connection, Limits, Stream, Venue
 from monitor.venues.binance_rest import NAME, polls
 from monitor.venues.binance_wire import decode
 
@@ -36,9 +36,12 @@ RULE = LiquidationRule(
     date="2026-11-22",
     maintenance="mark",
     tier_by="notional",
+    deduction="published",
     closing_fee="none",
-    approximations=("the venue's own figure may also contain open fees and unsettled funding",),
+    approximations=(OPEN_FEES,),
+    cross_approximations=(PORTFOLIO_MARGIN,),
 )
+RULES = {"linear": RULE}
 
 ARRAY_FROM = 30
 """From this many symbols on one all-market stream costs less than one frame a symbol and second."""
@@ -113,12 +116,12 @@ def shipped_tiers(symbol: str) -> TierTable | None:
     rows = _table()["tiers"].get(symbol)
     if rows is None:
         return None
-    return TierTable(build_deductions(rows[1:]), "table shipped with perp-monitor", _table()["date"], float(rows[0]))
+    return TierTable(build_deductions(rows[1:]), SHIPPED, _table()["date"], float(rows[0]))
 
 
 VENUE = Venue(
     name=NAME,
-    rule=RULE,
+    rules=RULES,
     stream_url="wss://fstream.binance.com",
     rest_url="https://fapi.binance.com",
     limits=Limits(

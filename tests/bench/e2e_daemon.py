@@ -23,7 +23,7 @@ from market import PRICE, mark
 
 from monitor import log
 from monitor.app import App, watched_accounts
-from monitor.config.settings import AccountFile, Places, Settings, VenueSettings, Web
+from monitor.config.settings import AccountFile, Places, Settings, SymbolTerms, VenueSettings, Web
 from monitor.core.alerts import Ladder
 from monitor.delivery.settings import ReceiverSettings
 from monitor.engine.engine import Engine
@@ -58,7 +58,9 @@ def settings(stream_url: str, rest_url: str, hook_url: str, secret: str, store: 
     """Return what a configuration file of these accounts would say."""
     key = b64decode(secret.removeprefix("whsec_"))
     return Settings(
-        accounts=AccountFile((account(),), {}, {}, Places({}, {}, {})),
+        accounts=AccountFile(
+            (account(),), {account().name: dict.fromkeys(SYMBOLS, SymbolTerms())}, {}, Places({}, {}, {})
+        ),
         venues={
             "binance": VenueSettings(
                 stream_url, rest_url, dict.fromkeys(SYMBOLS, VENUES["binance"].shipped_tiers("BTCUSDT"))

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from monitor.core import events as ev
 from monitor.core.account import Account, Position
 from monitor.engine.engine import Engine
-from monitor.engine.watch import WatchedAccount
-from monitor.venues.binance import VENUE
+from monitor.engine.book import WatchedAccount
+from monitor.core.pool import Terms
+from monitor.venues.binance import RULE, VENUE
 
 PRICE = 50_000.0
 EPOCH = 1_795_000_000.0
@@ -34,8 +35,8 @@ def engine(held: list[Position]) -> Engine:
     """Return an engine that watches *held* and has been told the venue's time."""
     table = VENUE.shipped_tiers("BTCUSDT")
     assert table is not None
-    tables = dict.fromkeys({position.symbol for position in held}, table)
-    watched = WatchedAccount(Account("main", VENUE.name, tuple(held)), VENUE.rule, tables=tables)
+    terms = dict.fromkeys({position.symbol for position in held}, Terms(table=table, rule=RULE))
+    watched = WatchedAccount(Account("main", VENUE.name, tuple(held)), terms)
     made = Engine([watched], {VENUE.name: VENUE.expected_intervals}, 0.0)
     made.apply(ev.VenueTime(VENUE.name, EPOCH), 0.0)
     return made

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from monitor.config.load import load_account_file, load_config
+from monitor.config.settings import Rules
+from monitor.core.contract import LiquidationRule
 from monitor.errors import ConfigError
 
-VENUES = ("binance", "okx")
+ON_NOTIONAL = LiquidationRule("on notional", "a page", "2026-11-22", "mark", "notional", "none")
+ON_CONTRACTS = LiquidationRule("on contracts", "a page", "2026-11-22", "mark", "contracts", "none", deduction="none")
+RULES: Mapping[str, Rules] = {
+    "binance": {"linear": ON_NOTIONAL, "inverse": ON_NOTIONAL},
+    "okx": {"linear": ON_CONTRACTS},
+}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN = "a-token-of-some-length"
 
@@ -58,15 +65,23 @@ def valid() -> str:
 
 
 @pytest.fixture
-def load(folder: Path) -> Callable:
-    """Load a text as the configuration, or as an account file by that name."""
+def rules() -> Mapping[str, Rules]:
+    """Two venues, of which one has no inverse contracts."""
+    return RULES
 
-    def load_text(text: str | bytes, name: str = "config.yaml", environ: dict[str, str] | None = None):
+
+@pytest.fixture
+def load(folder: Path) -> Callable:
+    """Load a text as the configuration, or as an account file by that name; *more* goes to the loader."""
+
+    def load_text(
+        text: str | bytes, name: str = "config.yaml", rules: Mapping[str, Rules] = RULES, environ=None, **more
+    ):
         path = folder / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         if name.startswith("account"):
-            return load_account_file(path, VENUES)
-        return load_config(path, VENUES, environ=environ or {})
+            return load_account_file(path, rules, **more)
+        return load_config(path, rules, environ=environ or {}, **more)
 
     return load_text
 
@@ -75,9 +90,19 @@ def load(folder: Path) -> Callable:
 def problems(folder: Path, load: Callable) -> Callable[..., list[str]]:
     """Return the problems of a text, with the folder's path taken off."""
 
-    def problems_of(text: str | bytes, name: str = "config.yaml", environ: dict[str, str] | None = None) -> list[str]:
+    def problems_of(text: str | bytes, name: str = "config.yaml", **more) -> list[str]:
         with pytest.raises(ConfigError) as caught:
-            load(text, name, environ)
+            load(text, name, **more)
         return [line.replace(f"{folder}/", "") for line in caught.value.problems]
 
     return problems_of
+
+
+@pytest.fixture
+def warnings(folder: Path, load: Callable) -> Callable[..., list[str]]:
+    """Return the warnings of an account file, with the folder's path taken off."""
+
+    def warnings_of(text: str, name: str = "account.yaml", **more) -> list[str]:
+        return [line.replace(f"{folder}/", "") for line in load(text, name, **more).warnings]
+
+    return warnings_of

@@ -121,12 +121,7 @@ SPOILED = {
     "isolated without margin": (
         "        leverage: 10\n",
         "",
-        ["config.yaml:8: accounts[0].positions[1].margin: expected either margin or leverage (isolated), got neither"],
-    ),
-    "isolated with both": (
-        "leverage: 10",
-        "leverage: 10\n        margin: 1500",
-        ["config.yaml:14: accounts[0].positions[1].margin: expected either margin or leverage (isolated), got both"],
+        ["config.yaml:8: accounts[0].positions[1].margin: expected margin or leverage (isolated), got neither"],
     ),
     "cross with a margin": (
         "entry_price: 90000",

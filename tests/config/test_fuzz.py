@@ -14,6 +14,7 @@ from monitor.config.places import Problems
 from monitor.config.source import parse
 from monitor.config.tiers_file import read_tiers
 from monitor.errors import ConfigError
+from monitor.venues import RULES
 
 SHIPPED = Path(__file__).parents[2] / "config"
 CONFIG = (SHIPPED / "monitor.yaml").read_text().replace("# venues", "venues").replace("#   ", "   ")
@@ -23,7 +24,8 @@ JSON = '{"accounts": [{"name": "m", "venue": "binance", "margin_mode": "cross", 
 PIECES = st.sampled_from(
     ["", " ", "\n", "\t", "-", ":", "{", "}", "[", "]", ",", "&a", "*a", "!", "'", '"', "\\", "~", "null", "true", "0", "-1",
      "1e9", "010", ".inf", "9" * 70, "1" * 18, "\0", "\x7f", "\u2028", "\ud7ff", "é", "---\n", "? ", "<<: ", "%YAML 1.1\n", "|", "whsec_",
-     "isolated", "hedge", "inverse", "leverage: 3", "accounts: ", "terms: ", "positions: []", "https://[", "//", "@"]
+     "isolated", "hedge", "inverse", "leverage: 3", "accounts: ", "terms: ", "positions: []", "https://[", "//", "@",
+     "maintenance_rate: 0.4", "collateral: [", "rule: {maintenance: ", "stop: ", "none", "margin: 1", "okx", "deribit", "generic"]
 )  # fmt: skip
 Edits = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), PIECES | st.text(max_size=6)), min_size=1, max_size=6)
 
@@ -41,10 +43,10 @@ def load_mutated(text: str, suffix: str) -> None:
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
         for load, more in (
             (load_account_file, {}),
-            (load_config, {"shipped_tiers": {"binance": lambda _symbol: None}}),
+            (load_config, {"shipped_tiers": {"binance": lambda _symbol: None}, "live": {"binance": ("linear",)}}),
         ):
             with contextlib.suppress(ConfigError):
-                load(path, ["binance"], **more)
+                load(path, RULES, **more)
 
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -68,14 +70,18 @@ def test_mutated_json_raises_nothing_but_config_error(edits, suffix):
     load_mutated(mutate(JSON, edits), suffix)
 
 
-TIERS = '{"B": {"tiers": [{"floor": 0, "maintenance_rate": 0.1}]}, "B/C:C": [{"minNotional": 0, "maintenanceMarginRate": 0.1, "info": {"cum": "0"}}], "symbol": "B", "brackets": [{"notionalFloor": 0, "maintMarginRatio": 0.1}]}'
+OURS = '{"B": {"tiers": [{"floor": 0, "maintenance_rate": 0.1}]}, "B/C:C": [{"minNotional": 0, "maintenanceMarginRate": 0.1, "info": {"cum": "0"}}], "symbol": "B", "brackets": [{"notionalFloor": 0, "maintMarginRatio": 0.1}]}'
+BYBIT = '{"result": {"list": [{"symbol": "B", "riskLimitValue": "9", "maintenanceMargin": "0.1", "initialMargin": "0.2", "maxLeverage": "5", "mmDeduction": ""}]}}'
+OKX = '{"data": [{"instFamily": "B", "minSz": "0", "maxSz": "9", "mmr": "0.1", "imr": "0.2", "maxLever": "5"}]}'
+HYPERLIQUID = '{"universe": [{"name": "B", "marginTableId": 56}, {"name": "BC", "marginTableId": 3}], "marginTables": [[56, {"marginTiers": [{"lowerBound": "0", "maxLeverage": 5}]}]]}'
+KRAKEN = '{"instruments": [{"symbol": "B", "marginLevels": [{"contracts": 0, "initialMargin": 0.2, "maintenanceMargin": 0.1}]}]}'
 
 
 @FUZZ
-@given(Edits)
-def test_a_mutated_tiers_file_gives_tables_or_problems(edits):
+@given(Edits, st.sampled_from([OURS, BYBIT, OKX, HYPERLIQUID, KRAKEN]))
+def test_a_mutated_tiers_file_gives_tables_or_problems(edits, text):
     problems = Problems()
-    top = parse(mutate(TIERS, edits).encode("utf-8", "surrogatepass"), "t.json", problems)
+    top = parse(mutate(text, edits).encode("utf-8", "surrogatepass"), "t.json", problems)
     if top is None:
         assert problems
     else:
@@ -89,4 +95,4 @@ def test_any_bytes_raise_nothing_but_config_error(data):
         path = Path(folder) / "file"
         path.write_bytes(data)
         with contextlib.suppress(ConfigError):
-            load_config(path, ["binance"])
+            load_config(path, RULES)

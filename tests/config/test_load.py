@@ -11,6 +11,7 @@ import pytest
 from monitor.config.load import load_account_file, load_config
 from monitor.core.contract import Tier, TierTable
 from monitor.errors import ConfigError
+from monitor.venues import RULES, canonical
 
 SHIPPED = Path(__file__).parents[2] / "config"
 ACCOUNTS = """\
@@ -29,9 +30,9 @@ accounts:
 
 def test_every_shipped_file_loads():
     """The configuration and the account file that come with the program."""
-    settings = load_config(SHIPPED / "monitor.yaml", ["binance"], environ={})
+    settings = load_config(SHIPPED / "monitor.yaml", RULES, environ={}, canonical=canonical)
     assert [p.symbol for a in settings.accounts.accounts for p in a.positions] == ["BTCUSDT", "ETHUSDT"]
-    example = load_account_file(SHIPPED / "account.example.yaml", ["binance"])
+    example = load_account_file(SHIPPED / "account.example.yaml", RULES, canonical=canonical)
     assert example.terms["main"]["ETHUSDT"].mark_price == 1335.18
 
 
@@ -93,7 +94,7 @@ def test_a_published_deduction_that_differs_is_kept_with_a_warning(load):
 
 def test_a_single_tier_is_an_excerpt_and_no_cause_for_a_warning():
     """As in the example of the account file."""
-    assert load_account_file(SHIPPED / "account.example.yaml", ["binance"]).warnings == ()
+    assert load_account_file(SHIPPED / "account.example.yaml", RULES, canonical=canonical).warnings == ()
 
 
 def test_places_name_file_line_and_key(load, folder):
@@ -203,15 +204,15 @@ def test_a_tiers_file_without_a_single_tier_is_refused(problems, folder, content
     assert problem.endswith(f"; got {got}")
 
 
-def test_a_watched_symbol_that_the_tiers_file_lacks_is_warned_of_unless_its_terms_have_tiers(folder):
+def test_a_watched_symbol_that_the_tiers_file_lacks_is_warned_of_unless_its_terms_have_tiers(folder, rules):
     (folder / "tiers.json").write_text(json.dumps({"ZUSDT": OURS}))
     path = folder / "config.yaml"
     terms = "terms: {BTCUSDT: {tiers: [{floor: 0, maintenance_rate: 0.1}]}}\n"
     path.write_text(f"{ACCOUNTS}{terms}venues:\n  binance:\n    tiers_file: tiers.json\nreceivers: []\n")
     shipped = {"binance": lambda _symbol: TierTable((Tier(0.0, 0.01),), "shipped table", "2026-02-05")}
     lacking = f"{path}:14: venues.binance.tiers_file: tiers.json has no tiers for XUSD: the shipped table of 2026-02-05 is used"
-    assert lacking in load_config(path, ["binance"], shipped, {}).warnings
-    assert load_account_file(path, ["binance"], shipped).warnings == (lacking,)
+    assert lacking in load_config(path, rules, shipped, {}).warnings
+    assert load_account_file(path, rules, shipped).warnings == (lacking,)
 
 
 @pytest.mark.parametrize("reversed_rows", [False, True])
@@ -246,12 +247,19 @@ def test_a_repeated_floor_in_the_terms_is_left_out_and_a_falling_one_refused(loa
     ]
 
 
-def test_an_inverse_contract_is_refused_by_the_daemon_and_kept_for_explain(load, problems):
+def test_a_kind_that_the_feed_does_not_carry_is_refused_by_the_daemon_and_kept_for_explain(load, problems):
     text = ACCOUNTS + "terms:\n  XUSD:\n    kind: inverse\n"
-    assert problems(text) == [
-        "config.yaml:13: terms.XUSD.kind: inverse contracts cannot be watched yet (xusd-long is one)"
+    assert problems(text, live={"binance": ("linear",)}) == [
+        "config.yaml:13: terms.XUSD.kind: inverse contracts of binance cannot be watched yet (xusd-long is one)"
     ]
     assert load(text, "account.yaml").terms["main"]["XUSD"].kind == "inverse"
+    assert load(text, live={"binance": ("linear", "inverse")}).accounts.terms["main"]["XUSD"].kind == "inverse"
+
+
+def test_a_venue_without_a_feed_is_refused_by_the_daemon_and_said_once(problems):
+    assert problems(ACCOUNTS, live={"okx": ("linear",)}) == [
+        "config.yaml:3: accounts[0].venue: venue binance can be explained but not watched yet"
+    ]
 
 
 def test_a_mark_price_in_the_terms_is_for_explain_only(load, folder):
@@ -263,24 +271,24 @@ def test_a_mark_price_in_the_terms_is_for_explain_only(load, folder):
     assert load(text, "account.yaml").warnings == ()
 
 
-def test_an_unknown_venue_is_said_once_without_what_follows_from_it(folder):
+def test_an_unknown_venue_is_said_once_without_what_follows_from_it(folder, rules):
     path = folder / "config.yaml"
     path.write_text(ACCOUNTS.replace("venue: binance", "venue: binanse"))
     with pytest.raises(ConfigError) as caught:
-        load_config(path, ["binance"], {"binance": lambda _symbol: None}, {})
+        load_config(path, rules, {"binance": lambda _symbol: None}, {})
     assert [": unknown venue" in line for line in caught.value.problems] == [True]
 
 
 @pytest.mark.parametrize(
     "slip", ["btcusdt", "BTC-USDT", "BTC/USDT:USDT", "BTCUSD", "BTC", "BTCUSTD", "BTTCUSDT", "BTC-USDT-SWAP"]
 )
-def test_a_symbol_that_no_table_has_gets_the_one_that_may_be_meant(folder, slip):
+def test_a_symbol_that_no_table_has_gets_the_one_that_may_be_meant(folder, slip, rules):
     path = folder / "config.yaml"
     path.write_text(ACCOUNTS.replace("BTCUSDT, side: long", f"'{slip}', side: long"))
     table = TierTable((Tier(0.0, 0.01),), "shipped")
     shipped = {"binance": lambda symbol: table if symbol in {"BTCUSDT", "XUSD"} else None}
     with pytest.raises(ConfigError) as caught:
-        load_config(path, ["binance"], shipped, {})
+        load_config(path, rules, shipped, {})
     assert [f"no maintenance tiers for {slip} (did you mean BTCUSDT?): write" in p for p in caught.value.problems] == [
         True
     ]
@@ -324,13 +332,13 @@ def test_a_simulator_on_loopback_needs_no_encryption(load):
     assert (venue.stream_url, venue.rest_url) == ("ws://127.0.0.1:1", "http://[::1]:2")
 
 
-def test_a_symbol_without_any_ladder_is_refused_with_what_to_do(folder, load):
+def test_a_symbol_without_any_ladder_is_refused_with_what_to_do(folder, load, rules):
     """Terms, tiers file and shipped table are asked in turn."""
     (folder / "tiers.json").write_text(json.dumps({"BTCUSDT": OURS}))
     path = folder / "config.yaml"
     path.write_text(ACCOUNTS + "venues: {binance: {tiers_file: tiers.json}}\n")
     with pytest.raises(ConfigError) as caught:
-        load_config(path, ["binance"], {"binance": lambda _symbol: None}, {})
+        load_config(path, rules, {"binance": lambda _symbol: None}, {})
     assert caught.value.problems == [
         (
             f"{path}:10: accounts[0].positions[2].symbol: no maintenance tiers for XUSD: "
@@ -338,7 +346,7 @@ def test_a_symbol_without_any_ladder_is_refused_with_what_to_do(folder, load):
         )
     ]
     shipped = TierTable((Tier(0.0, 0.01),), "shipped")
-    assert load_config(path, ["binance"], {"binance": lambda _symbol: shipped}, {})
+    assert load_config(path, rules, {"binance": lambda _symbol: shipped}, {})
 
 
 def test_defaults_hold_where_nothing_is_said(load):
@@ -383,10 +391,10 @@ def test_the_hash_follows_the_bytes_of_all_files_and_no_secret(load, folder):
     assert len(first) == 12
 
 
-def test_the_environment_is_read_where_none_is_given(folder, monkeypatch):
+def test_the_environment_is_read_where_none_is_given(folder, monkeypatch, rules):
     """As the daemon does it."""
     monkeypatch.setitem(os.environ, "PERP_TEST_SECRET", "whsec_" + "QUFB" * 8)
     path = folder / "config.yaml"
     receiver = "{name: a, url: 'https://e.example.com', secret_env: PERP_TEST_SECRET}"
     path.write_text(f"{ACCOUNTS}receivers: [{receiver}]\n")
-    assert load_config(path, ["binance"]).receivers[0].secret == b"AAA" * 8
+    assert load_config(path, rules).receivers[0].secret == b"AAA" * 8

@@ -12,6 +12,7 @@ from monitor.config.load import load_account_file
 from monitor.config.places import Problems
 from monitor.config.source import parse
 from monitor.errors import ConfigError
+from monitor.venues import RULES
 
 REFUSED = {
     "empty": (b"", ["config.yaml: the file is empty"]),
@@ -156,13 +157,13 @@ def test_a_byte_order_mark_is_no_part_of_the_text(load):
 def test_a_file_that_cannot_be_read_is_a_config_error(tmp_path, name):
     """Also a folder and a name that no file can have."""
     with pytest.raises(ConfigError, match="cannot be read: "):
-        load_account_file(f"{tmp_path}/{name}", ["binance"])
+        load_account_file(f"{tmp_path}/{name}", RULES)
 
 
 def test_an_endless_file_is_refused_without_reading_on(tmp_path):
     """The size is capped while reading."""
     with pytest.raises(ConfigError, match="larger than 1 MiB"):
-        load_account_file("/dev/zero", ["binance"])
+        load_account_file("/dev/zero", RULES)
 
 
 def test_an_alias_bomb_costs_neither_time_nor_memory(problems):

@@ -5,12 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.contract import Tier, TierTable, build_deductions, ladder_problem
-from monitor.core.levels import maintenance_margin
+from monitor.core.contract import (
+    SWITCHES,
+    LiquidationRule,
+    Tier,
+    TierTable,
+    build_deductions,
+    ladder_for,
+    ladder_problem,
+    rule_problem,
+)
+from monitor.core.margin import maintenance_margin
 
 LADDER = TierTable((Tier(0.0, 0.004), Tier(300_000.0, 0.005, 300.0), Tier(800_000.0, 0.0065, 1_500.0)), "the test")
 
@@ -87,3 +97,53 @@ GOOD = {
 @pytest.mark.parametrize("tiers", GOOD.values(), ids=GOOD.keys())
 def test_a_good_ladder_has_no_problem(tiers):
     assert ladder_problem(tiers) is None
+
+
+RULE = LiquidationRule("any", "the test", "2026-11-22", "mark", "notional", "none")
+
+
+@pytest.mark.parametrize(
+    ("switch", "value"), [(switch, value) for switch, values in SWITCHES.items() for value in values]
+)
+def test_every_value_of_every_switch_is_possible(switch, value):
+    tier_by = {"entry": "entry_notional", "size": "none"}.get(value, "notional")
+    assert rule_problem(msgspec.structs.replace(RULE, **{"tier_by": tier_by, switch: value})) is None
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_a_switch_with_an_unknown_value_is_described_in_words(switch):
+    expected = f"{switch}: expected one of {', '.join(SWITCHES[switch])}, got maybe"
+    assert rule_problem(msgspec.structs.replace(RULE, **{switch: "maybe"})) == expected
+
+
+NOT_TOGETHER = {
+    "entry by the moving notional": ("entry", "notional", "has its tier by entry_notional, contracts or none"),
+    "size by notional": ("size", "notional", "tier_by must be none"),
+    "size by contracts": ("size", "contracts", "tier_by must be none"),
+}
+
+
+@pytest.mark.parametrize(("maintenance", "tier_by", "problem"), NOT_TOGETHER.values(), ids=NOT_TOGETHER.keys())
+def test_switches_that_contradict_one_another_are_described_in_words(maintenance, tier_by, problem):
+    said = rule_problem(msgspec.structs.replace(RULE, maintenance=maintenance, tier_by=tier_by))
+    assert said is not None
+    assert problem in said
+
+
+def test_a_rule_without_deductions_uses_a_ladder_without_them():
+    table = ladder_for(LADDER, msgspec.structs.replace(RULE, deduction="none"))
+    assert [(tier.floor, tier.maintenance_rate, tier.deduction) for tier in table.tiers] == [
+        (0.0, 0.004, 0.0),
+        (300_000.0, 0.005, 0.0),
+        (800_000.0, 0.0065, 0.0),
+    ]
+    assert table.source == LADDER.source
+
+
+@pytest.mark.parametrize("deduction", ["published", "built"])
+def test_a_rule_with_deductions_uses_the_ladder_as_it_is(deduction):
+    assert ladder_for(LADDER, msgspec.structs.replace(RULE, deduction=deduction)) is LADDER
+
+
+def test_no_ladder_stays_no_ladder():
+    assert ladder_for(None, msgspec.structs.replace(RULE, deduction="none")) is None

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from monitor.core import events
-from monitor.core.account import Account, Position
+from monitor.core.account import Account, CollateralAsset, Position
 from monitor.core.alert_event import SEVERITIES, AlertEvent, StoredState
 from monitor.core.alerts import Level, Quality
 
@@ -17,6 +17,24 @@ from monitor.core.alerts import Level, Quality
 def test_a_position_knows_its_side_and_its_profit(quantity, side, profit):
     position = Position("p", "X", quantity, 100.0, "cross")
     assert (position.side, position.profit_at(110.0)) == (side, profit)
+
+
+@pytest.mark.parametrize(("quantity", "profit"), [(100.0, 0.2), (-100.0, -0.2)], ids=["long", "short"])
+def test_an_inverse_position_earns_coins(quantity, profit):
+    """100 of face value, bought at 100 and sold at 125: one coin in, 0.8 coins out."""
+    position = Position("p", "X", quantity, 100.0, "cross")
+    assert position.profit_at(125.0, "inverse") == pytest.approx(profit)
+
+
+@pytest.mark.parametrize(("kind", "notional"), [("linear", 500.0), ("inverse", 0.8)])
+def test_notional_is_the_absolute_value_in_the_settlement_asset(kind, notional):
+    quantity = -100.0 if kind == "inverse" else -4.0
+    assert Position("p", "X", quantity, 100.0, "cross").notional_at(125.0, kind) == notional
+
+
+@pytest.mark.parametrize(("amount", "value"), [(2.0, 180.0), (-2.0, -200.0)], ids=["held", "owed"])
+def test_a_haircut_takes_from_what_is_held_and_not_from_what_is_owed(amount, value):
+    assert CollateralAsset("ETH", amount, 0.9).value_at(100.0) == pytest.approx(value)
 
 
 def test_cross_positions_are_those_that_share_the_collateral():

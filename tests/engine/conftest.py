@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from monitor.core import events as ev
 from monitor.core.account import Account, Position
 from monitor.core.alert_event import AlertEvent
 from monitor.core.alerts import Ladder
 from monitor.core.contract import LiquidationRule, Tier, TierTable
-from monitor.core.levels import Terms
+from monitor.core.pool import Terms
+from monitor.engine.book import WatchedAccount
 from monitor.engine.engine import Engine
-from monitor.engine.watch import WatchedAccount
 
 RULE = LiquidationRule("demo", "worked by hand", "2026-11-22", "mark", "notional", "none")
 TABLE = TierTable((Tier(0.0, 0.004),), "by hand")
@@ -39,14 +40,14 @@ class Script:
         ladder: Ladder | None = None,
         terms: dict[str, Terms] | None = None,
         equity: float | None = None,
+        rule: LiquidationRule = RULE,
     ) -> None:
         balance = 10_000.0 if equity is None else None
         account = Account("main", "demo", positions or (short(),), balance=balance, equity=equity)
         self.failed: list[str] = []
         symbols = {p.symbol for p in account.positions}
-        watched = WatchedAccount(
-            account, RULE, ladder or Ladder(), terms=terms or {}, tables=dict.fromkeys(symbols, TABLE)
-        )
+        said = {symbol: replace((terms or {}).get(symbol, Terms()), rule=rule) for symbol in symbols}
+        watched = WatchedAccount(account, said, ladder or Ladder(), tables=dict.fromkeys(symbols, TABLE))
         self.seen: list[ev.Liquidation] = []
         expected = {"demo": {"mark": 1.0, "index": 1.0, "last": 2.0, "book": 5.0}}
         self.engine = Engine([watched], expected, 0.0, self.seen.append, lambda who, _error: self.failed.append(who))

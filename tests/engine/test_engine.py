@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from monitor.core import events as ev
 from monitor.core.alert_event import StoredState
 from monitor.core.alerts import Ladder, Level, Quality
-from monitor.core.levels import Terms
+from monitor.core.pool import Terms
 
 EPOCH = 1_795_000_000.0
 
@@ -268,7 +269,6 @@ def test_a_level_that_rose_while_the_daemon_was_down_alerts_at_the_first_price(s
 
 
 def test_cross_positions_follow_the_marks_of_their_neighbours(script, make):
-    from msgspec.structs import replace
 
     btc = replace(make["long"]("btc"), margin_mode="cross", margin=None)
     eth = replace(make["long"]("eth", symbol="ETHUSDT"), margin_mode="cross", margin=None)
@@ -316,7 +316,6 @@ def test_flapping_is_said_once_holds_the_highest_level_and_ends_in_calm(script):
 
 
 def cross(position, **changes):
-    from msgspec.structs import replace
 
     return replace(position, margin_mode="cross", margin=None, **changes)
 

@@ -9,7 +9,7 @@ from monitor.core import alerts, levels
 from monitor.core.account import Account, Position
 from monitor.core.alerts import AlertState, Ladder
 from monitor.core.contract import LiquidationRule, Tier, TierTable
-from monitor.core.levels import Terms
+from monitor.core.pool import Terms
 
 LADDER = Ladder(clear_seconds=5.0, sticky_seconds=12.0)
 RULE = LiquidationRule("demo", "worked by hand", "2026-11-22", "mark", "notional", "none")
@@ -41,8 +41,8 @@ def test_the_trigger_book_changes_nothing_but_the_cost(script, given_positions, 
         theirs = []
         for position in held:
             if position.name not in lines:
-                terms = {"BTCUSDT": Terms(mark_price=price, table=TABLE)}
-                lines[position.name] = levels.position_levels(account, position, terms, RULE).lines()
+                terms = {"BTCUSDT": Terms(mark_price=price, table=TABLE, rule=RULE)}
+                lines[position.name] = levels.position_levels(account, position, terms).lines()
             changes = alerts.step(states[position.name], price, lines[position.name], LADDER, now, live=True)
             theirs += [(position.name, c.kind, c.skipped, c.level) for c in changes]
         assert sorted(ours) == sorted(theirs)

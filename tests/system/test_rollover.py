@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from monitor.app import App
-from monitor.config.load import load_config
+from monitor.cli.files import read_config
 from monitor.core.alerts import Quality
 from monitor.feed.settings import FeedSettings
 from monitor.net.clock import boot
@@ -38,7 +38,7 @@ async def test_no_price_ages_while_connections_are_rolled_over(stage, short, lon
     venue = VENUES["binance"]
     limits = replace(venue.limits, lifetime_seconds=LIFETIME)
     monkeypatch.setitem(VENUES, "binance", replace(venue, limits=limits))
-    app = App(load_config(stage.configure(short, long), VENUES), feed_settings=EARLY)
+    app = App(read_config(stage.configure(short, long)), feed_settings=EARLY)
     seen: set[Quality] = set()
     oldest = 0.0
     async with asyncio.TaskGroup() as group:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.core import events as ev
 from monitor.core.contract import ladder_problem
 from monitor.errors import WireError
-from monitor.venues import VENUES, binance, binance_wire
+from monitor.venues import binance, binance_wire
 
 HERE = Path(__file__).parent / "binance"
 RECORDED = Path(__file__).parents[3] / "shared" / "data"
@@ -271,12 +271,6 @@ def test_the_shipped_ladders_are_sound_and_dated():
         assert ladder is not None
         assert ladder_problem(ladder.tiers) is None, symbol
     assert binance.shipped_tiers("NOSUCHUSDT") is None
-
-
-def test_every_venue_has_a_rule_with_a_source_and_a_date():
-    for venue in VENUES.values():
-        assert venue.rule.source
-        assert venue.rule.date.startswith("20")
 
 
 recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded frames do not lie beside the checkout")

@@ -1,0 +1,20 @@
+"""The operator's files as the verbs read them: with the rules and ladders of all venues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.config.load import load_account_file, load_config
+from monitor.config.settings import AccountFile, Settings
+from monitor.venues import RULES, SHIPPED_TIERS, VENUES, canonical
+
+
+def read_config(path: Path | str) -> Settings:
+    """Return the settings of a configuration for the daemon. Raises ``ConfigError``."""
+    live = {name: tuple(venue.rules) for name, venue in VENUES.items()}
+    return load_config(path, RULES, SHIPPED_TIERS, live=live, canonical=canonical)
+
+
+def read_accounts(path: Path | str) -> AccountFile:
+    """Return the accounts of an account file or of a configuration, of any venue. Raises ``ConfigError``."""
+    return load_account_file(path, RULES, SHIPPED_TIERS, canonical=canonical)

@@ -1,0 +1,345 @@
+"""The quiet box of a pool: how far each of its marks may go before any of its positions can meet a line.
+
+The positions of a cross account hang on all its marks at once, so their lines move with every price. Solving them
+all at every price is not needed: with the tiers held, the pool's surplus S and equity A are straight lines in the
+coordinates of its marks, and so is each position's condition. A position that is further than t from liquidation
+stays so as long as the surplus would be positive with its own mark moved by t:
+
+    V = S + F(x * k) - F(x) > 0,   k the factor of a move by t towards danger, F its own part of the surplus
+
+The smallest V is a budget that is shared out among the marks, in proportion to what each of them weighs. While every
+mark stays within its share, and within the tiers that the lines were drawn for, nothing can happen; when one leaves
+it, the exact values are looked at and the budget is shared out anew. What this decides is *when to look*, never
+what is seen: alerts are those of a full recompute at every price.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from operator import mul
+
+import msgspec
+
+from monitor.core import margin
+from monitor.core.margin import Leg
+from monitor.core.pool import Group, Pool, bankruptcy_fee
+
+ROOM = 1.0 - 1e-6
+"""So much of the room counts: the rest is for rounding."""
+
+DEALT, LEAST = 0.85, 0.05
+"""Of the room so much is dealt out, the rest kept back: a mark that has used up its part gets a new one from it. Only
+when less than the smaller share of a fair part is left are all dealt out anew."""
+
+TINY = 1e-12
+"""A condition nearer to zero than this, as a share of all weights, counts as met: it must be looked at."""
+
+Band = tuple[float, float]
+"""A stretch of coordinates; also intercept and slope of a straight line."""
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """The distances between which one position of *symbol* is quiet (``alerts.quiet_distances``)."""
+
+    symbol: str
+    low: float
+    high: float
+
+
+Condition = tuple[float, float, bool, int]
+"""``S + intercept + slope * x`` keeps its sign: positive or not. Last, the number of the position that must be looked
+at when it does not, -1 for all of them."""
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """What one symbol adds to the surplus and to the equity, as straight lines that hold while x is in ``window``.
+
+    ``conditions`` are those of its positions; ``weight`` is the steepest of all these lines and ``ways`` says whether
+    they rise or fall with the mark.
+    """
+
+    surplus: Band
+    equity: Band
+    window: Band
+    conditions: tuple[Condition, ...]
+    weight: float
+    ways: int
+
+
+class QuietBox:
+    """The conditions of one pool as they are at its present marks. ``symbols`` gives the order of coordinates.
+
+    ``bands`` are those that were dealt out last.
+    """
+
+    __slots__ = (
+        "_base",
+        "_conditions",
+        "_fees",
+        "_parts",
+        "_slopes",
+        "_surplus",
+        "bands",
+        "healthy",
+        "solvent",
+        "symbols",
+    )
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        parts: Sequence[Part],
+        collateral: float,
+        fees: Sequence[float],
+        xs: Sequence[float],
+    ) -> None:
+        self.symbols, self._parts, self._base, self._fees = tuple(symbols), list(parts), collateral, list(fees)
+        self.bands: list[Band] = []
+        self._gather()
+        self.healthy = self._surplus_at(xs) > 0.0
+        equity = self._equity_at(xs)
+        self.solvent = [equity - fee * x > 0.0 for fee, x in zip(fees, xs, strict=True)]
+
+    def _gather(self) -> None:
+        """Put side by side what the parts say, so that a look costs one pass."""
+        self._surplus = self._base + sum([part.surplus[0] for part in self._parts])
+        self._slopes = [part.surplus[1] for part in self._parts]
+        self._conditions = [
+            (c, slope, n, positive, who)
+            for n, part in enumerate(self._parts)
+            for c, slope, positive, who in part.conditions
+        ]
+        self.bands = []
+
+    def _surplus_at(self, xs: Sequence[float]) -> float:
+        total: float = self._surplus + sum(map(mul, self._slopes, xs))
+        return total
+
+    def _equity_at(self, xs: Sequence[float]) -> float:
+        return self._base + sum([p.equity[0] + p.equity[1] * x for p, x in zip(self._parts, xs, strict=True)])
+
+    def left(self, xs: Sequence[float]) -> list[int]:
+        """Return the symbols, by number, whose mark has left the tiers that its lines were drawn for."""
+        return [n for n, (x, p) in enumerate(zip(xs, self._parts, strict=True)) if not p.window[0] <= x <= p.window[1]]
+
+    def redraw(self, new: Mapping[int, Part]) -> None:
+        """Take new lines for some symbols, by number."""
+        for number, part in new.items():
+            self._parts[number] = part
+        self._gather()
+
+    def deal(self, xs: Sequence[float], moved: int | None = None) -> Sequence[int] | None:
+        """Deal out bands around *xs* in which nothing can be met while all stay in theirs; return whose are new.
+
+        None where something may have been met already. No mark may have left its tiers. Where only the *moved* one
+        has left its band, it gets a new one out of what was kept back, as long as that lasts.
+        """
+        fall, rise = self._room(xs)
+        weights = [part.weight * x for part, x in zip(self._parts, xs, strict=True)]
+        weight = sum(weights) or 1.0
+        if min(fall, rise) <= TINY * (weight + abs(self._base)):
+            return None
+        if moved is not None and self.bands:
+            left_fall, left_rise = self._left_over(xs, moved, fall * ROOM, rise * ROOM)
+            share = weights[moved] / weight
+            if left_fall >= fall * share * LEAST and left_rise >= rise * share * LEAST:
+                down = min(left_fall, fall * share * DEALT) / weights[moved]
+                up = min(left_rise, rise * share * DEALT) / weights[moved]
+                self.bands[moved] = self._band(self._parts[moved], xs[moved], down, up)
+                return (moved,)
+        down, up = fall * DEALT / weight, rise * DEALT / weight
+        self.bands = [self._band(part, x, down, up) for part, x in zip(self._parts, xs, strict=True)]
+        return range(len(xs))
+
+    def _room(self, xs: Sequence[float]) -> Band:
+        """Return how far the sums may fall, and rise, before the first condition is met."""
+        surplus, equity = self._surplus_at(xs), self._equity_at(xs)
+        fall = rise = math.inf
+        for intercept, slope, n, positive, _ in self._conditions:
+            value = surplus + intercept + slope * xs[n]
+            if positive:
+                fall = min(fall, value)
+            elif -value < rise:
+                rise = -value
+        values = [(surplus, self.healthy)]
+        values += [(equity - f * x, s) for f, x, s in zip(self._fees, xs, self.solvent, strict=True)]
+        for value, positive in values:
+            if positive:
+                fall = min(fall, value)
+            else:
+                rise = min(rise, -value)
+        return fall, rise
+
+    def _left_over(self, xs: Sequence[float], moved: int, fall: float, rise: float) -> Band:
+        """Return what is left of the room when all but one go to the worst ends of the bands that they have."""
+        for n, (x, part, (low, high)) in enumerate(zip(xs, self._parts, self.bands, strict=True)):
+            if n == moved:
+                continue
+            if not low <= x <= high:
+                return 0.0, 0.0
+            if part.ways == _RISES:
+                down, up = x - low, high - x
+            elif part.ways == _FALLS:
+                down, up = high - x, x - low
+            else:
+                down = up = max(x - low, high - x)
+            fall -= part.weight * down
+            if rise != math.inf:
+                rise -= part.weight * up
+        return fall, rise
+
+    @staticmethod
+    def _band(part: Part, x: float, fall: float, rise: float) -> Band:
+        """Return the band for one mark that may use so much, as a share of itself, of what the sums may fall and rise."""
+        if part.ways == _RISES:
+            down, up = fall, rise
+        elif part.ways == _FALLS:
+            down, up = rise, fall
+        else:
+            down = up = min(fall, rise)
+        return max(part.window[0], x * (1.0 - down)), min(part.window[1], x * (1.0 + up))
+
+    def met(self, xs: Sequence[float]) -> list[int]:
+        """Return the numbers of those who must be looked at with the marks at *xs*, -1 for all of them."""
+        surplus, equity = self._surplus_at(xs), self._equity_at(xs)
+        limit = TINY * (sum([p.weight * x for x, p in zip(xs, self._parts, strict=True)]) + abs(self._base))
+        values = [(surplus, self.healthy, -1)]
+        values += [(equity - f * x, s, -1) for f, x, s in zip(self._fees, xs, self.solvent, strict=True)]
+        values += [(surplus + c + slope * xs[n], positive, who) for c, slope, n, positive, who in self._conditions]
+        return [who for value, positive, who in values if (value if positive else -value) <= limit]
+
+
+_RISES, _FALLS = 1, 2
+
+
+def _ways(*slopes: float) -> int:
+    """Return which ways the lines go when a mark rises: bits of :data:`_RISES` and :data:`_FALLS`."""
+    found = 0
+    for slope in slopes:
+        found |= _RISES if slope > 0.0 else _FALLS if slope < 0.0 else 0
+    return found
+
+
+def quiet_box(pool: Pool, watched: Sequence[Watched], gains: Mapping[str, Band]) -> QuietBox | None:
+    """Return the quiet box of *pool* at its present marks; None where its surplus is no straight line near them.
+
+    *gains* has, for collateral assets that follow a mark, what the collateral gains per unit of the symbol's
+    coordinate and where that is now. Without a box (a hedge pair across a tier boundary, a ladder with jumps, a rate
+    that grows with the size in coin, a reserve that hangs on other marks) the pool must be looked at whenever one of
+    its marks moves.
+    """
+    if pool.collateral is None or not pool.marked or not pool.tiered:
+        return None
+    if len(pool.groups) > 1 and any(group.reserve for group in pool.groups.values()):
+        return None
+    healthy = pool.surplus() > 0.0
+    symbols = [*pool.groups, *(symbol for symbol in gains if symbol not in pool.groups)]
+    parts, xs, fees = list[Part](), list[float](), list[float]()
+    for symbol in symbols:
+        group = pool.groups.get(symbol)
+        gain, x = gains.get(symbol, (0.0, 0.0))
+        if group is not None:
+            assert group.x is not None
+            x = group.x
+        part = quiet_part(group, x, gain, watched if healthy else ())
+        if part is None:
+            return None
+        parts.append(part)
+        xs.append(x)
+        fees.append(
+            0.0 if group is None else bankruptcy_fee(group.terms) * sum([abs(leg.quantity) for leg in group.legs])
+        )
+    # The collateral has the assets' values at the present marks in it already.
+    collateral = pool.collateral - sum(gain * x for gain, x in gains.values())
+    return QuietBox(symbols, parts, collateral, fees, xs)
+
+
+def quiet_part(group: Group | None, x: float, gain: float, watched: Sequence[Watched]) -> Part | None:
+    """Return the lines of one symbol with its mark's coordinate at *x*; None where they are not straight.
+
+    *group* is None for a symbol that only the collateral follows. Of *watched*, those of the symbol count; their
+    numbers are their places in the whole.
+    """
+    if group is None:
+        return Part((0.0, gain), (0.0, gain), (0.0, math.inf), (), abs(gain), _ways(gain))
+    if any(leg.slope or not smooth(leg) for leg in group.legs):
+        return None
+    intercept, slope, _ = margin.curve(0.0, group.legs, x)
+    net = sum([leg.quantity for leg in group.legs])
+    owed = sum([leg.quantity * leg.entry_price for leg in group.legs])
+    fee = bankruptcy_fee(group.terms) * sum([abs(leg.quantity) for leg in group.legs])
+    window, conditions = _window(group.legs, x), list[Condition]()
+    for number, position in enumerate(watched):
+        if position.symbol != group.symbol:
+            continue
+        for distance, positive in ((position.low, True), (position.high, False)):
+            if not 0.0 < distance < math.inf:
+                continue  # 0 is the surplus itself
+            moved = _moved(group, x, distance)
+            if moved is None:
+                return None
+            lines, where = moved
+            window = (max(window[0], where[0]), min(window[1], where[1]))
+            if not positive:  # one end below zero is enough
+                lines = [min(lines, key=lambda line: line[0] + line[1] * x)]
+            conditions += [(*line, positive, number) for line in lines]
+    slopes = [slope + gain, net + gain, net + gain - fee, *(slope + gain + c[1] for c in conditions)]
+    weight = max([abs(each) for each in slopes])
+    return Part((intercept, slope + gain), (-owed, net + gain), window, tuple(conditions), weight, _ways(*slopes))
+
+
+def _moved(group: Group, x: float, distance: float) -> tuple[list[Band], Band] | None:
+    """Return ``F(x*k) - F(x)`` as intercept and slope for moves by *distance*, and the window where they hold.
+
+    One move, towards danger, for a single leg; both for the legs of a pair, whose surplus must then be one straight
+    line between them.
+    """
+    legs, inverse = group.legs, group.terms.kind == "inverse"
+    if distance >= 1.0:
+        return None
+    intercept, slope, _ = margin.curve(0.0, legs, x)
+    here = _window(legs, x)
+    single = len(legs) == 1
+    rising = (legs[0].quantity < 0.0) != inverse  # the way to danger, in price
+    lines, window = list[Band](), here
+    for up in (rising,) if single else (False, True):
+        price_factor = 1.0 + distance if up else 1.0 - distance
+        factor = 1.0 / price_factor if inverse else price_factor
+        there = _window(legs, x * factor)
+        if not single and there != here:
+            return None
+        far_intercept, far_slope, _ = margin.curve(0.0, legs, x * factor)
+        lines.append((far_intercept - intercept, far_slope * factor - slope))
+        window = (max(window[0], there[0] / factor), min(window[1], there[1] / factor))
+    return lines, window
+
+
+def _window(legs: Sequence[Leg], x: float) -> Band:
+    """Return the coordinates between which every leg stays in the tier that it has at *x*."""
+    low, high = 0.0, math.inf
+    for leg in legs:
+        size = abs(leg.quantity)
+        notional = size * x
+        for tier in leg.tiers[1:]:
+            if tier.floor < notional:
+                low = max(low, tier.floor / size)
+            else:
+                high = min(high, tier.floor / size)
+                break
+    return low, high
+
+
+def smooth(leg: Leg) -> bool:
+    """Return whether the requirement of *leg* has no jump at a tier boundary, but for rounding.
+
+    >>> from monitor.core.contract import Tier
+    >>> ladders = (Tier(0, 0.004), Tier(300_000, 0.005, 300)), (Tier(0, 0.004), Tier(300_000, 0.005))
+    >>> [smooth(Leg(1.0, 90_000.0, tiers)) for tiers in ladders]
+    [True, False]
+    """
+    for below, above in zip(leg.tiers, leg.tiers[1:], strict=False):
+        jump = above.floor * (above.maintenance_rate - below.maintenance_rate) - above.deduction + below.deduction
+        if abs(jump) > 1e-9 * max(1.0, above.floor * above.maintenance_rate):
+            return False
+    return True
