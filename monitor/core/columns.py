@@ -29,6 +29,8 @@ from monitor.core.pool import tier_for, tier_size
 STATUS = (OK, NONE, ALREADY_LIQUIDATABLE, UNAVAILABLE)
 """The words of ``Solved.status``, by code."""
 
+LOST, UNKNOWN = STATUS.index(ALREADY_LIQUIDATABLE), STATUS.index(UNAVAILABLE)
+
 
 class Solved(msgspec.Struct, frozen=True):
     """The answers: a row a leg, and a row a pool for its three sums. Meanings as in ``monitor.core.levels.Levels``.
@@ -128,26 +130,35 @@ def _solve(columns: Columns, marks: Floats) -> Solved:
     behind = collateral[pool] + others_profit
     reserve = _reserve(columns, behind)
 
+    def required_at(x: Floats) -> Floats:
+        return _requirement(columns, legs.size * x, legs.kept / notional) + reserve
+
     notional = legs.size * x
-    required = _requirement(columns, notional) + reserve
-    group_required = columns.sum_by_group(required)
-    requirement = columns.sum_by_pool(required)
+    required = required_at(x)
+    required[_too_steep(columns, notional)] = np.nan
+    group_required, requirement = columns.sum_by_group(required), columns.sum_by_pool(required)
     others_required = requirement[pool] - group_required
     free = behind - others_required
-    surplus = free + profit - group_required
+    price, danger = _liquidation(columns, mark, x, free, reserve)
+    status = _status(free + profit - group_required, mark, price, danger)
 
-    price, danger = _liquidation(columns, mark, free, reserve)
-    share = np.where(requirement > 0.0, equity / requirement, np.nan)[pool] * required
-    zero = _positive(x - share / legs.quantity)
-    bankruptcy_price, bankruptcy_danger = _bankruptcy(columns, behind, zero, ~np.isnan(free))
+    bankruptcy, bankruptcy_danger = _root_of_equity(columns, behind, legs.bankruptcy_fee), legs.group_way
+    if legs.proportional.any():
+        lost = status == LOST
+        at = np.where(lost, x, _coordinate(price, legs.inverse))
+        zero = at - np.where(lost, (equity / requirement)[pool], 1.0) * required_at(at) / legs.quantity
+        shared = legs.proportional & ~np.isnan(at) & (status != UNKNOWN)
+        bankruptcy = np.where(shared, np.where(zero > at / margin.FAR, zero, np.nan), bankruptcy)
+        bankruptcy_danger = np.where(shared, legs.way, bankruptcy_danger)
+    bankruptcy_price = _finite(_coordinate(bankruptcy, legs.inverse))
     return Solved(
         columns=columns,
         mark=mark,
-        status=_status(surplus, price),
+        status=status,
         liquidation_price=price,
-        danger=np.where(np.isnan(surplus), 0, danger),
+        danger=np.where(status == UNKNOWN, 0, danger),
         bankruptcy_price=bankruptcy_price,
-        bankruptcy_danger=bankruptcy_danger,
+        bankruptcy_danger=np.where(np.isnan(bankruptcy_price), 0, bankruptcy_danger),
         notional=notional,
         profit=profit,
         reserve=columns.sum_by_group(reserve),
@@ -188,45 +199,48 @@ def _reserve(columns: Columns, behind: Floats) -> Floats:
     if not legs.reserve_rate.any():
         return np.zeros_like(behind)
     x = _root_of_equity(columns, behind, legs.reserve_rate)
-    return np.where(np.isnan(x), 0.0, legs.reserve_rate * legs.size * x)
+    x = np.where(np.isnan(legs.reserved_at), np.where(np.isnan(x), 0.0, x), legs.reserved_at)
+    return legs.reserve_rate * legs.size * x
 
 
-def _requirement(columns: Columns, notional: Floats) -> Floats:
-    """Return what the venue requires for each leg at its mark, but for a reserve."""
+def _requirement(columns: Columns, notional: Floats, kept_rate: Floats) -> Floats:
+    """Return what the venue requires for each leg at *notional*, but for a reserve; NaN where it is unknown."""
     legs, ladders = columns.legs, columns.ladders
     tier = ladders.tier_at(legs.first_tier, legs.tier_count, notional)
-    return notional * (ladders.load[tier] + legs.slope * notional) - ladders.deduction[tier] + legs.fixed
+    load = ladders.load[tier] + legs.slope * notional + kept_rate
+    return notional * load - ladders.deduction[tier] + legs.fixed
+
+
+def _too_steep(columns: Columns, notional: Floats) -> Flags:
+    """Return where a rate that moves with the mark has reached 1: the requirement then counts as unknown."""
+    legs = columns.legs
+    if not (legs.slope.any() or legs.kept.any()):
+        return np.zeros(len(notional), np.bool_)
+    return columns.ladders.load[legs.first_tier] + legs.slope * notional + legs.kept / notional >= 1.0
 
 
 def _root_of_equity(columns: Columns, behind: Floats, fee: Floats) -> Floats:
     """Return the coordinate where each group's equity is zero or just pays a closing *fee*."""
     legs = columns.legs
-    return _positive((legs.value - behind) / (legs.net - fee * legs.gross))
+    lacking = legs.value - behind
+    x = lacking / (legs.net - fee * legs.gross)
+    return np.where((x > 0.0) & (x < np.inf) & (abs(lacking) >= margin.LAST_DIGITS * legs.gross_value), x, np.nan)
 
 
-def _liquidation(columns: Columns, mark: Floats, free: Floats, reserve: Floats) -> tuple[Floats, Ints]:
+def _liquidation(columns: Columns, mark: Floats, x: Floats, free: Floats, reserve: Floats) -> tuple[Floats, Ints]:
     """Return price and direction of danger for each leg; *free* is K with the others' profit less their requirement."""
     legs = columns.legs
     base = free - legs.quantity * legs.entry - legs.fixed - reserve
     notional = columns.ladders.root(legs.first_tier, legs.tier_count, np.where(legs.quantity > 0.0, -base, base))
-    price = _finite(_coordinate(_positive(notional / legs.size), legs.inverse))
+    root = notional / legs.size
+    far = root / x
+    price = _coordinate(np.where((far > 1.0 / margin.FAR) & (far < margin.FAR), root, np.nan), legs.inverse)
     danger = legs.way.copy()
     for first in np.flatnonzero(legs.hard & legs.opens).tolist():
         group = slice(first, first + int(legs.members[first]))
         found, way = _walk(columns, group, float(mark[first]), float(free[first]), reserve)
         price[group], danger[group] = np.nan if found is None else found, way
     return price, danger
-
-
-def _bankruptcy(columns: Columns, behind: Floats, zero: Floats, known: Flags) -> tuple[Floats, Ints]:
-    """Return bankruptcy price and direction for each leg; *zero* is the coordinate of its zero price, where *known*."""
-    legs = columns.legs
-    x, danger = _root_of_equity(columns, behind, legs.bankruptcy_fee), legs.group_way
-    shared = legs.proportional & known
-    if shared.any():
-        x, danger = np.where(shared, zero, x), np.where(shared, legs.way, danger)
-    price = _finite(_coordinate(x, legs.inverse))
-    return price, np.where(np.isnan(price), 0, danger)
 
 
 def _walk(columns: Columns, group: slice, mark: float, free: float, reserve: Floats) -> tuple[float | None, int]:
@@ -240,20 +254,15 @@ def _walk(columns: Columns, group: slice, mark: float, free: float, reserve: Flo
     return margin.liquidation_price(mark, free, legs, kind)
 
 
-def _status(surplus: Floats, price: Floats) -> Ints:
-    reached = np.where(surplus <= 0.0, STATUS.index(ALREADY_LIQUIDATABLE), STATUS.index(OK))
-    none = np.isnan(price) & (surplus > 0.0)
-    reached[none] = STATUS.index(NONE)
-    reached[np.isnan(surplus)] = STATUS.index(UNAVAILABLE)
-    return reached
+def _status(surplus: Floats, mark: Floats, price: Floats, danger: Ints) -> Ints:
+    """Return the codes. Where rounding parts price and surplus, being past the price counts, too."""
+    past = (surplus <= 0.0) | (danger * (price - mark) <= 0.0)
+    found = np.where(past, LOST, np.where(np.isnan(price), STATUS.index(NONE), STATUS.index(OK)))
+    return np.where(np.isnan(surplus), UNKNOWN, found)
 
 
 def _coordinate(value: Floats, inverse: Flags) -> Floats:
     return np.where(inverse, 1.0 / value, value)
-
-
-def _positive(x: Floats) -> Floats:
-    return np.where((x > 0.0) & (x < np.inf), x, np.nan)
 
 
 def _finite(price: Floats) -> Floats:

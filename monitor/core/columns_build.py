@@ -1,7 +1,6 @@
 """Columns from accounts: what of the sums does not hang on a mark is worked out once, here.
 
-A position becomes a leg where it always does, in ``monitor.core.pool``: asked at marks of 1, whose coordinate is 1
-for both kinds, and without collateral, so that nothing of the leg hangs on either.
+A position becomes a leg where it always does, in ``monitor.core.pool``.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from monitor.core import pool
 from monitor.core.account import Account, Position
 from monitor.core.columns_table import Assets, Columns, Held, Legs, Pools
 from monitor.core.columns_tiers import LadderRows, has_one_root
 from monitor.core.contract import Tier
-from monitor.core.margin import Leg
-from monitor.core.pool import Group, Terms
+from monitor.core.margin import Leg, coordinate
+from monitor.core.pool import Terms, _at_leverage, _leg, bankruptcy_fee, sign
 
 FLAT = (Tier(0.0, 0.0),)
 
@@ -30,12 +28,11 @@ def columns_of(accounts: Iterable[tuple[Account, Mapping[str, Terms]]]) -> Colum
     """
     made = _Builder()
     for account, terms in accounts:
-        probes = {symbol: replace(its, mark_price=1.0) for symbol, its in terms.items()}
         isolated = [(position,) for position in account.positions if position.margin_mode != "cross"]
         for positions in (account.cross_positions(), *isolated):
             members = [position for position in positions if position.quantity != 0.0]
             if members:
-                made.add(account, members, terms, probes)
+                made.add(account, members, terms)
     return made.columns()
 
 
@@ -60,19 +57,16 @@ class _Builder:
             paired=bool((legs.members > 1).any()),
         )
 
-    def add(
-        self, account: Account, members: Sequence[Position], terms: Mapping[str, Terms], probes: Mapping[str, Terms]
-    ) -> None:
+    def add(self, account: Account, members: Sequence[Position], terms: Mapping[str, Terms]) -> None:
         """Add the pool of *members*."""
-        bare = replace(members[0], margin=None)
-        groups = pool.pool_of(replace(account, balance=None, equity=None), bare, probes).groups
-        by_name = {position.name: position for position in members}
         first = len(self._legs)
-        for symbol, group in groups.items():
-            positions = [by_name[position.name] for position in group.positions]
-            self._add_group(account, group, positions, terms.get(symbol))
+        by_symbol: dict[str, list[Position]] = {}
+        for member in members:
+            by_symbol.setdefault(member.symbol, []).append(member)
+        for symbol, positions in by_symbol.items():
+            self._add_group(account, symbol, [_held(account, p, terms.get(symbol)) for p in positions])
         given = self._given(account, members, terms)
-        if len({group.terms.kind for group in groups.values()}) > 1:
+        if len({terms.get(symbol, Terms()).kind for symbol in by_symbol}) > 1:
             given = nan  # no shared settlement asset
         is_equity = members[0].margin_mode == "cross" and account.balance is None
         self._pools.append((given, is_equity, first, len(self._legs) - first))
@@ -92,20 +86,15 @@ class _Builder:
             if asset.symbol in terms:
                 self._assets.append((len(self._pools), self._slot(account, asset.symbol), asset.value_at(1.0)))
             else:
-                total += 0.0 if asset.symbol or asset.price is None else asset.value_at(asset.price)
+                total += nan if asset.symbol or asset.price is None else asset.value_at(asset.price)
         return total
 
-    def _add_group(self, account: Account, group: Group, positions: Sequence[Position], its: Terms | None) -> None:
-        known = its is not None
-        its = its or Terms()
-        held = [
-            _held(account, position, its, leg, tiered=group.tiered)
-            for position, leg in zip(positions, group.legs, strict=True)
-        ]
-        shared = {"pool": len(self._pools), "symbol": self._slot(account, group.symbol), **_facts(its, held)}
+    def _add_group(self, account: Account, symbol: str, held: Sequence[Held]) -> None:
+        shared = {"pool": len(self._pools), "symbol": self._slot(account, symbol), **_facts(held)}
         for number, one in enumerate(held):
             leg = one.leg
             first_tier, tier_count = self._ladders.place(leg.tiers, leg.fee, rising=leg.quantity > 0.0)
+            at = _at_leverage(one.position, leg)
             own = {
                 "row": len(self._held),
                 "first_tier": first_tier,
@@ -114,39 +103,47 @@ class _Builder:
                 "opens": number == 0,
                 "quantity": leg.quantity,
                 "size": abs(leg.quantity),
-                "entry": leg.entry_price if known else nan,  # without terms its kind is unknown, too
-                "fixed": leg.fixed if group.tiered else nan,
+                "entry": leg.entry_price,
+                "fixed": leg.fixed if one.known else nan,
                 "slope": leg.slope,
+                "kept": one.kept or 0.0,
+                "reserved_at": nan if at is None else at,
             }
             row = {**shared, **own}
             self._legs.append(tuple(row[name] for name in Legs.__struct_fields__))
             self._held.append(one)
 
 
-def _held(account: Account, position: Position, its: Terms, leg: Leg, *, tiered: bool) -> Held:
-    amount = position.maintenance_margin
-    if tiered and its.table is None and amount is not None and its.rule is not None and its.rule.maintenance != "fixed":
-        # Its rate follows from the reported amount and the mark: at the mark the requirement is that amount.
-        return Held(account.name, position, its, replace(leg, tiers=FLAT, fixed=amount), kept=amount)
-    return Held(account.name, position, its, leg)
+def _held(account: Account, position: Position, terms: Terms | None) -> Held:
+    its, amount = terms or Terms(), position.maintenance_margin
+    if terms is None or position.entry_price <= 0.0:
+        return Held(account.name, position, its, Leg(position.quantity, nan, FLAT), known=False)
+    leg = _leg(position, its, 1.0, [])  # only a kept rate hangs on the mark
+    if leg is None:
+        bare = Leg(sign(its) * position.quantity, coordinate(position.entry_price, its.kind), FLAT)
+        return Held(account.name, position, its, bare, known=False)
+    if its.table is None and amount is not None and its.rule is not None and its.rule.maintenance != "fixed":
+        return Held(account.name, position, its, replace(leg, tiers=FLAT), kept=amount)
+    below_one = all(tier.maintenance_rate + leg.fee < 1.0 for tier in leg.tiers)
+    return Held(account.name, position, its, leg, known=below_one)
 
 
-def _facts(its: Terms, held: Sequence[Held]) -> dict[str, Any]:
+def _facts(held: Sequence[Held]) -> dict[str, Any]:
     """Return what the legs of a group have in common."""
-    legs, rule, rate = [one.leg for one in held], its.rule, its.closing_fee_rate
-    lone = held[0] if len(held) == 1 else None
+    legs, its = [one.leg for one in held], held[0].terms
+    rule, rate, inverse = its.rule, its.closing_fee_rate, its.kind == "inverse"
+    net, gross, fee = sum(leg.quantity for leg in legs), sum(abs(leg.quantity) for leg in legs), bankruptcy_fee(its)
+    looked_up = [one.kept is None and not one.leg.slope and has_one_root(one.leg.tiers, one.leg.fee) for one in held]
     return {
         "members": len(held),
-        "group_way": -1 if sum(one.position.quantity for one in held) > 0.0 else 1,
-        "inverse": its.kind == "inverse",
-        "hard": lone is None
-        or lone.kept is not None
-        or lone.leg.slope != 0.0
-        or not has_one_root(lone.leg.tiers, lone.leg.fee),
+        "group_way": -1 if (net - fee * gross > 0.0) != inverse else 1,
+        "inverse": inverse,
+        "hard": looked_up != [True],
         "proportional": rule is not None and rule.bankruptcy == "proportional",
-        "net": sum(leg.quantity for leg in legs),
-        "gross": sum(abs(leg.quantity) for leg in legs),
+        "net": net,
+        "gross": gross,
         "value": sum(leg.quantity * leg.entry_price for leg in legs),
+        "gross_value": sum(abs(leg.quantity) * leg.entry_price for leg in legs),
         "reserve_rate": rate if rule is not None and rule.closing_fee == "at_bankruptcy" else 0.0,
-        "bankruptcy_fee": pool.bankruptcy_fee(its),
+        "bankruptcy_fee": fee,
     }

@@ -37,9 +37,9 @@ class Table(msgspec.Struct, frozen=True):
 class Legs(Table, frozen=True):
     """A row a position; those of a pool stand together, and in it those of a group (the positions of one symbol).
 
-    ``quantity`` and ``entry`` are in coordinates (``monitor.core.margin``); ``net``, ``gross`` and ``value`` are the
-    group's sums of quantity, absolute quantity and quantity * entry. ``way`` says where danger lies for the leg and
-    ``group_way`` for its group's net quantity: +1 up, -1 down, in prices.
+    ``quantity`` and ``entry`` are in coordinates (``monitor.core.margin``); ``net``, ``gross``, ``value`` and
+    ``gross_value`` are the group's sums of quantity, absolute quantity, and both times the entry. ``way`` says where
+    danger lies for the leg and ``group_way`` where the group's equity is used up: +1 up, -1 down, in prices.
     """
 
     row: Ints
@@ -66,11 +66,16 @@ class Legs(Table, frozen=True):
     net: Floats
     gross: Floats
     value: Floats
+    gross_value: Floats
     fixed: Floats
     """NaN where the requirement is unknown."""
     slope: Floats
+    kept: Floats
+    """A reported requirement, whose rate at the mark is kept; 0 where there is none."""
     reserve_rate: Floats
     """Of the closing fee at the bankruptcy price."""
+    reserved_at: Floats
+    """The coordinate for that fee, NaN where it is that of the bankruptcy price."""
     bankruptcy_fee: Floats
 
 
@@ -94,25 +99,21 @@ class Assets(Table, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What a leg's row was made of. ``kept`` is a reported requirement whose rate at the mark is kept."""
+    """What a leg's row was made of. ``known`` is false where its requirement is not."""
 
     account: str
     position: Position
     terms: Terms
     leg: Leg
     kept: float | None = None
+    known: bool = True
 
     def leg_at(self, x: float, reserve: float) -> Leg:
         """Return the leg as the walk takes it, with the mark's coordinate *x* and the closing fee that is reserved."""
+        tiers = self.leg.tiers
         if self.kept is not None:
-            tiers = (Tier(0.0, self.kept / (self.leg_size * x)),)
-            return msgspec.structs.replace(self.leg, tiers=tiers, fixed=reserve)
-        return msgspec.structs.replace(self.leg, fixed=self.leg.fixed + reserve) if reserve else self.leg
-
-    @property
-    def leg_size(self) -> float:
-        """Return the absolute quantity."""
-        return abs(self.leg.quantity)
+            tiers = (Tier(0.0, self.kept / (abs(self.leg.quantity) * x)),)
+        return msgspec.structs.replace(self.leg, tiers=tiers, fixed=self.leg.fixed + reserve)
 
 
 class Columns(msgspec.Struct, frozen=True):

@@ -54,7 +54,7 @@ def position(watch: Watch, now: float, present: Levels | None = None) -> Positio
         notional=notional,
         equity=equity,
         maintenance_margin=requirement,
-        drift_ratio=watch.levels.drift_ratio,
+        drift_ratio=watch.drift_ratio,
     )
 
 

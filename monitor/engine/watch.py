@@ -56,6 +56,7 @@ class Watch:
         "alone",
         "book",
         "broken_until",
+        "drift_ratio",
         "facts",
         "kind",
         "ladder",
@@ -89,6 +90,7 @@ class Watch:
         self.source = "mark"
         self.timed = False
         self.broken_until = -inf
+        self.drift_ratio: float | None = None
         self.version = 0
 
     def restore(self, stored: StoredState, now: float) -> None:
@@ -243,7 +245,13 @@ class Watch:
         )
 
     def drift(self, now: float) -> list[AlertEvent]:
-        """Return the alert event of a venue's figure that is too far from ours, the first time it is."""
+        """Return the alert event of a venue's figure that is too far from ours, the first time it is.
+
+        It is asked once the levels are known and when terms have changed: the figure is of the moment that the file
+        was written, and with other marks behind the position both move.
+        """
+        if self.solved:
+            self.drift_ratio = self.levels.drift_ratio
         drifted, told = self.solved and self.levels.drifted, self.state.drift_alerted
         self.state.drift_alerted = drifted
         if not drifted or told:

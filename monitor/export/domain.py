@@ -66,6 +66,11 @@ _POSITION = (
         attrgetter("margin_ratio"),
         "Maintenance margin by equity: 1 is the trigger, larger is worse; absent while unknown or without equity.",
     ),
+    _of_position(
+        "liquidation_price_drift_ratio",
+        attrgetter("drift_ratio"),
+        "Our liquidation price against the venue's own figure in the operator's file, less 1; absent without one.",
+    ),
     _of_position("info", lambda _: 1.0, "Always 1; what kind of position it is.", _INFO),
 )
 

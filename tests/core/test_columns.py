@@ -24,7 +24,7 @@ Accounts = list[tuple[Account, Mapping[str, Terms]]]
 
 NEAR = 1e-9
 AS_IS = ("status", "danger", "bankruptcy_danger")
-RATIOS = ("margin_ratio", "liquidation_distance_ratio", "bankruptcy_distance_ratio", "buffer_ratio")
+RATIOS = ("liquidation_distance_ratio", "bankruptcy_distance_ratio", "buffer_ratio")
 AMOUNTS = (
     "notional",
     "equity",
@@ -105,6 +105,7 @@ def positions(draw: st.DrawFn, name: str, its: Terms, symbol: str) -> Position:
         mode,
         None if mode == "cross" else draw(st.one_of(st.none(), st.floats(0.01, 1.5).map(lambda r: r * notional))),
         contracts=draw(st.floats(1.0, 1e5)),
+        leverage=draw(st.sampled_from([None, 1.0, 10.0])),
         maintenance_margin=draw(st.one_of(st.none(), st.floats(0.001, 1.2).map(lambda r: r * notional))),
         unsettled_funding=draw(st.sampled_from([0.0, 0.001 * notional])),
     )
@@ -176,6 +177,7 @@ def assert_same(ours: Levels, theirs: Levels) -> None:
         assert same(getattr(ours, name), getattr(theirs, name)), name
     if theirs.status == UNAVAILABLE:
         return
+    assert (ours.margin_ratio is None) == (theirs.margin_ratio is None)
     for name in RATIOS:
         assert same(getattr(ours, name), getattr(theirs, name), 1.0), name
     for name in AMOUNTS:

@@ -91,9 +91,10 @@ class Twin:
         self.others = [p for p in self.members if p.symbol != self.symbol]
         self.collateral = self._collateral(account)
         self.others_gain = sum(gain(p, terms[p.symbol], terms[p.symbol].mark_price) for p in self.others)
-        self.reserve = self._reserve(self.symbol)
+        self.reserves = [self._reserve(p) for p in self.own]
+        self.reserve = sum(self.reserves)
         self.held = sum(required(p, terms[p.symbol], terms[p.symbol].mark_price) for p in self.others)
-        self.held += sum(self._reserve(symbol) for symbol in {p.symbol for p in self.others})
+        self.held += sum(self._reserve(p) for p in self.others)
 
     def _collateral(self, account: Account) -> float:
         if self.position.margin_mode == "isolated":
@@ -108,20 +109,25 @@ class Twin:
             total += value * asset.rate if value > 0.0 else value
         return total
 
-    def _reserve(self, symbol: str) -> float:
-        """The fee to close at the bankruptcy price, which is where the equity just pays it."""
-        its = self.terms[symbol]
+    def _reserve(self, position: Position) -> float:
+        """The fee to close at the bankruptcy price: where the equity just pays it, or the initial margin is gone."""
+        its = self.terms[position.symbol]
         if its.rule.closing_fee != "at_bankruptcy":
             return 0.0
-        mine = [p for p in self.members if p.symbol == symbol]
-        rest = self.collateral + sum(
-            gain(p, self.terms[p.symbol], self.terms[p.symbol].mark_price) for p in self.members if p.symbol != symbol
-        )
-        fees = lambda price: its.closing_fee_rate * sum(worth(p, its, price) for p in mine)  # noqa: E731
-        found = nearest_change(
-            lambda price: rest + sum(gain(p, its, price) for p in mine) - fees(price), its.mark_price
-        )
-        return 0.0 if found is None else fees(found[0])
+        left = self._left_after_fees
+        if position.margin_mode == "cross" and position.leverage is not None:
+            left = self._left_of_initial_margin
+        found = nearest_change(lambda price: left(position, its, price), its.mark_price)
+        return 0.0 if found is None else its.closing_fee_rate * worth(position, its, found[0])
+
+    def _left_after_fees(self, position: Position, its: Terms, price: float) -> float:
+        mine = [p for p in self.members if p.symbol == position.symbol]
+        rest = [(p, self.terms[p.symbol]) for p in self.members if p.symbol != position.symbol]
+        equity = self.collateral + sum(gain(p, other, other.mark_price) for p, other in rest)
+        return equity + sum(gain(p, its, price) - its.closing_fee_rate * worth(p, its, price) for p in mine)
+
+    def _left_of_initial_margin(self, position: Position, its: Terms, price: float) -> float:
+        return worth(position, its, position.entry_price) / position.leverage + gain(position, its, price)
 
     def equity(self, price: float) -> float:
         return self.collateral + self.others_gain + sum(gain(p, self.its, price) for p in self.own)
@@ -146,27 +152,36 @@ class Twin:
             )
         if self.its.rule.bankruptcy == "equity":
             return self.equity
-        # Proportional: closing this one alone leaves equity over requirement of the rest as it is now.
-        equity, whole = self.equity(self.mark), self.requirement(self.mark)
-        part = required(self.position, self.its, self.mark) + self._reserve_of_position()
-        now = gain(self.position, self.its, self.mark)
-        return lambda price: (equity + gain(self.position, self.its, price) - now) * whole - equity * (whole - part)
+        at = self.closing_price()
+        if at is None:
+            return self.equity
+        # Zero price: this one closed whole, while the mark stands there, leaves equity / requirement as it is.
+        equity, whole = self.equity(at), self.requirement(at)
+        part = required(self.position, self.its, at) + self.reserves[self.own.index(self.position)]
+        there = gain(self.position, self.its, at)
+        return lambda price: equity + gain(self.position, self.its, price) - there - equity * (whole - part) / whole
 
-    def _reserve_of_position(self) -> float:
-        """The position's part of the fee that is held back for the pair: by size."""
-        return self.reserve * abs(self.position.quantity) / sum(abs(p.quantity) for p in self.own)
+    def closing_price(self) -> float | None:
+        """Where the venue closes: the mark once that is past the liquidation price; None if it never does."""
+        if self.surplus(self.mark) <= 0.0:
+            return self.mark
+        found = nearest_change(self.surplus, self.mark, self.boundaries())
+        return None if found is None else found[0]
+
+    def steps(self, price: float | None) -> bool:
+        """Whether the requirement jumps at a price: equity and requirement are then not alike there."""
+        return price is not None and abs(self.surplus(price)) > 1e-9 * self.gross(price)
+
+    def gross(self, price: float) -> float:
+        """The size of what is added up at a price."""
+        rest = abs(self.collateral) + abs(self.others_gain) + abs(self.held)
+        return rest + sum(worth(p, self.its, price) + worth(p, self.its, p.entry_price) for p in self.own)
 
     def blur(self, total: Sum, price: float) -> float:
         """How far the last digits of the sums may move a zero of *total*: their rounding over its slope."""
-        gross = abs(self.collateral) + abs(self.others_gain) + abs(self.held)
-        gross += sum(worth(p, self.its, price) + worth(p, self.its, p.entry_price) for p in self.own)
+        gross = self.gross(price)
         slopes = [abs(total(price * (1.0 + way * 1e-6)) - total(price)) / (price * 1e-6) for way in (-1, 1)]
-        unit = (
-            abs(self.requirement(self.mark))
-            if self.its.rule.bankruptcy == "proportional" and total != self.surplus
-            else 1.0
-        )
-        return gross * unit * 4e-15 / max(min(slopes), unit * gross / price * 1e-7)
+        return gross * 4e-15 / max(min(slopes), gross / price * 1e-7)
 
 
 def nearest_change(total: Sum, mark: float, boundaries: list[float] | None = None) -> tuple[float, int] | None:
@@ -273,6 +288,7 @@ def positions(draw: st.DrawFn, name: str, symbol: str, kind: str, **fixed: objec
         quantity,
         entry,
         contracts=draw(st.sampled_from([0.0, abs(quantity) * 10.0])),
+        leverage=draw(st.sampled_from([None, None, 1.0, 3.0, 125.0])),
         unsettled_funding=value * draw(st.sampled_from([0.0, 0.0, -0.01, 0.02])),
         maintenance_margin=value * draw(st.integers(1, 200)) / 1_000,
         **fixed,

@@ -40,6 +40,7 @@ POSITION = PositionView(
     notional=52_123.0,
     equity=3_210.0,
     maintenance_margin=401.25,
+    drift_ratio=-0.0025,
 )
 
 SYMBOL = SymbolView(

@@ -43,6 +43,7 @@ async def test_a_position_shows_its_level_prices_and_distances(scrape):
     assert value(text, f"perp_position_liquidation_distance_ratio{PLACE}") == 0.0480817
     assert value(text, f"perp_position_bankruptcy_distance_ratio{PLACE}") == 0.0576923
     assert value(text, f"perp_position_margin_ratio{PLACE}") == 0.125
+    assert value(text, f"perp_position_liquidation_price_drift_ratio{PLACE}") == -0.0025
 
 
 async def test_the_kind_of_a_position_stands_in_its_info_series(scrape):

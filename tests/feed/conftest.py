@@ -82,7 +82,7 @@ def tiny_venue(
 ):
     return Venue(
         name="tiny",
-        rule=LiquidationRule("tiny", "made up", "2026-11-22", "mark", "notional", "none"),
+        rules={"linear": LiquidationRule("tiny", "made up", "2026-11-22", "mark", "notional", "none")},
         stream_url="",
         rest_url="",
         limits=Limits(weight_per_minute, "X-Weight", control_per_second, lifetime, frame_bytes, 65_536),
