@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from monitor.core import margin
 from monitor.core.account import Account, Position
 from monitor.core.advice import Advice, advice
 from monitor.core.contract import LiquidationRule
@@ -79,21 +78,20 @@ class Case:
             return None
         return rounded(price, tick, self.position.quantity)
 
-    def fee_price(self) -> float | None:
-        """Return the price of the closing fee that the requirement contains as a constant, None where it has none."""
-        group, others = self.group, self.others_profit
-        if group is None or not group.reserve or self.pool.collateral is None or others is None:
-            return None
-        return margin.bankruptcy_price(
-            self.pool.collateral + others, group.legs, self.own.closing_fee_rate, self.own.kind
-        )
+    def reserve(self, position: Position) -> float:
+        """Return the closing fee of *position* that its requirement contains as a constant, 0 where it has none."""
+        group = self.group
+        if group is None or not group.reserve:
+            return 0.0
+        free = {symbol: msgspec.structs.replace(its, closing_fee_rate=0.0) for symbol, its in self.terms.items()}
+        without = pool_of(self.account, self.position, free).groups[group.symbol]
+        leg = group.positions.index(position)
+        return group.legs[leg].fixed - without.legs[leg].fixed
 
-    def reserve(self, leg: Leg) -> float:
-        """Return the closing fee at the bankruptcy price that the requirement of *leg* contains."""
-        price = self.fee_price()
-        return (
-            0.0 if price is None else self.own.closing_fee_rate * abs(leg.quantity) * coordinate(price, self.own.kind)
-        )
+    def fee_price(self, position: Position) -> float:
+        """Return the price at which that fee is counted. Only where there is one."""
+        own = self.own
+        return coordinate(self.reserve(position) / (own.closing_fee_rate * abs(position.quantity)), own.kind)
 
 
 def case_of(

@@ -113,7 +113,7 @@ def requirement(case: Case) -> Iterator[Row]:
         size = position.notional_at(mark, own.kind)
         yield of(case, "notional", position), amount(size), product(position.quantity, mark, own.kind)
         if case.group is not None and case.group.tiered:
-            yield from _required(case, position, leg, mark)
+            yield from required(case, position, leg, mark)
     if found.maintenance_margin is None:
         return
     if case.beside:
@@ -127,15 +127,18 @@ def requirement(case: Case) -> Iterator[Row]:
         yield "margin ratio", figure(found.margin_ratio), how
 
 
-def _required(case: Case, position: Position, leg: Leg, mark: float) -> Iterator[Row]:
-    """Yield what the rule requires of one leg, each kind of requirement on a line of its own."""
+def required(case: Case, position: Position, leg: Leg, price: float, there: str = "") -> Iterator[Row]:
+    """Yield what the rule requires of one leg at *price*, each kind of requirement on a line of its own.
+
+    *there* is added to the labels where the price is not the mark.
+    """
     own, rule = case.own, case.rule
     assert rule is not None
-    kind, reserve = own.kind, case.reserve(leg)
-    total = margin.requirement(margin.coordinate(mark, kind), leg) - reserve
-    size = position.notional_at(mark, kind)
+    kind, reserve = own.kind, case.reserve(position)
+    total = margin.requirement(margin.coordinate(price, kind), leg) - reserve
+    size = position.notional_at(price, kind)
     fee = f" + {amount(size)} x {figure(leg.fee)}" if leg.fee else ""
-    label = of(case, "requirement", position)
+    label = of(case, f"requirement{there}", position)
     if rule.maintenance == "fixed":
         told = f": {amount(position.maintenance_margin)} as the venue reports" + (
             ", and the closing fee" if fee else ""
@@ -144,7 +147,8 @@ def _required(case: Case, position: Position, leg: Leg, mark: float) -> Iterator
     elif rule.maintenance == "entry":
         at_entry = position.notional_at(position.entry_price, kind)
         how = product(position.quantity, position.entry_price, kind)
-        yield of(case, "notional at entry", position), amount(at_entry), how
+        if not there:
+            yield of(case, "notional at entry", position), amount(at_entry), how
         tier = tier_for(position, own, at_entry)
         assert tier is not None
         less = f" - {amount(tier.deduction)}" if tier.deduction else ""
@@ -153,9 +157,15 @@ def _required(case: Case, position: Position, leg: Leg, mark: float) -> Iterator
     else:
         yield label, amount(total), _on_notional(case, position, leg, size)
     if reserve:
-        fee_price = case.fee_price() or 0.0
-        how = f"{figure(own.closing_fee_rate)} x {product(position.quantity, fee_price, kind)}"
-        yield of(case, "+ closing fee", position), amount(reserve), f"{how}: where it would go bankrupt with this fee"
+        how = f"{figure(own.closing_fee_rate)} x {product(position.quantity, case.fee_price(position), kind)}"
+        yield of(case, f"+ closing fee{there}", position), amount(reserve), f"{how}: {_fee_words(position)}"
+
+
+def _fee_words(position: Position) -> str:
+    """Return where the closing fee is counted that a requirement contains as a constant."""
+    if position.margin_mode == "cross" and position.leverage is not None:
+        return f"where its initial margin at {figure(position.leverage)}x is used up"
+    return "where it would go bankrupt with this fee"
 
 
 def _on_notional(case: Case, position: Position, leg: Leg, size: float) -> str:

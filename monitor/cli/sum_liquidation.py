@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 from monitor.cli.case import Case
 from monitor.cli.figures import Part, amount, figure, fraction, percent, product, share, signed
-from monitor.cli.sum_account import Row, of, tier_words
+from monitor.cli.sum_account import Row, of, required, tier_words
 from monitor.core import margin
 from monitor.core.account import Position
 from monitor.core.contract import tier_at
-from monitor.core.levels import ALREADY_LIQUIDATABLE, DRIFT_RATIO, DRIFT_TICKS, UNAVAILABLE
+from monitor.core.levels import ALREADY_LIQUIDATABLE, DRIFT_RATIO, DRIFT_TICKS, OK, UNAVAILABLE
 from monitor.core.margin import Leg, coordinate
 from monitor.core.pool import bankruptcy_fee
 
@@ -67,7 +67,7 @@ def _solved(case: Case, free: float, price: float) -> str:
 
 def _constant(case: Case, position: Position, leg: Leg, deduction: float) -> list[Part]:
     """Return what one leg puts beside the collateral: deduction, value at entry, fixed requirement, closing fee."""
-    reserve = case.reserve(leg)
+    reserve = case.reserve(position)
     value = product(position.quantity, position.entry_price, case.own.kind)
     return [(deduction, ""), (-leg.quantity * leg.entry_price, value), (-(leg.fixed - reserve), ""), (-reserve, "")]
 
@@ -131,7 +131,10 @@ def bankruptcy(case: Case) -> Iterator[Row]:
         return
     if price is not None and found.collateral is not None:
         yield "bankruptcy price", figure(price), from_mark(case, price, found.bankruptcy_distance_ratio)
-        yield "", "", _zero_price(case) if _proportional(case) else _no_equity(case, price)
+        if _proportional(case):
+            yield from _zero_price(case)
+        else:
+            yield "", "", _no_equity(case, price)
         shown = case.to_tick(price)
         if shown is not None:
             yield "shown as", figure(shown), f"rounded against the holder to the tick {figure(case.own.tick_size)}"
@@ -146,9 +149,9 @@ def bankruptcy(case: Case) -> Iterator[Row]:
 
 
 def _proportional(case: Case) -> bool:
-    return (
-        case.rule is not None and case.rule.bankruptcy == "proportional" and case.found.maintenance_margin is not None
-    )
+    """Return whether the bankruptcy price is the zero price: where the venue never closes it is the equity's root."""
+    its, found = case.rule, case.found
+    return its is not None and its.bankruptcy == "proportional" and found.status in {OK, ALREADY_LIQUIDATABLE}
 
 
 def _no_equity(case: Case, price: float) -> str:
@@ -163,21 +166,30 @@ def _no_equity(case: Case, price: float) -> str:
     return fraction(moving, constant, price) if kind == "inverse" else fraction(constant, moving, price)
 
 
-def _zero_price(case: Case) -> str:
-    """Return how the zero price comes about: the mark less the position's share of the equity, by requirement."""
-    found, kind, group = case.found, case.own.kind, case.group
-    leg = next(leg for position, leg in case.pairs if position is case.position)
+def _zero_price(case: Case) -> Iterator[Row]:
+    """Yield how the zero price comes about: what the position's share of the equity, by requirement, leaves room for.
+
+    The venue closes a healthy position at its liquidation price, where the equity is the requirement itself, and one
+    that is already liquidatable at the mark.
+    """
+    found, kind = case.found, case.own.kind
+    position, leg = next(pair for pair in case.pairs if pair[0] is case.position)
+    already = found.status == ALREADY_LIQUIDATABLE
+    price = case.own.mark_price if already else found.liquidation_price
+    assert price is not None
     assert found.equity is not None
-    assert group is not None
-    assert group.x is not None
-    sign = "-" if (found.equity > 0.0) == (leg.quantity > 0.0) else "+"
-    parts = (
-        f"{amount(abs(found.equity))} x {amount(margin.requirement(group.x, leg))} / {amount(found.maintenance_margin)}"
-    )
-    size = figure(abs(leg.quantity))
+    needed = margin.requirement(coordinate(price, kind), leg)
+    used, share_of = amount(abs(needed)), needed
+    if already:
+        used = f"{amount(abs(found.equity))} x {used} / {amount(abs(found.maintenance_margin or 0.0))}"
+        share_of = found.equity * needed / (found.maintenance_margin or 1.0)
+    sign, size = "-" if (share_of > 0.0) == (leg.quantity > 0.0) else "+", figure(abs(leg.quantity))
     if kind == "inverse":
-        return f"= 1 / (1 / {figure(group.mark)} {sign} {parts} / {size})"
-    return f"= {figure(group.mark)} {sign} {parts} / {size}"
+        yield "", "", f"= 1 / (1 / {figure(price)} {sign} {used} / {size})"
+    else:
+        yield "", "", f"= {figure(price)} {sign} {used} / {size}"
+    if not already:
+        yield from required(case, position, leg, price, " there")
 
 
 def compared(case: Case) -> Iterator[Row]:

@@ -147,7 +147,7 @@ def _solve(columns: Columns, marks: Floats) -> Solved:
         lost = status == LOST
         at = np.where(lost, x, _coordinate(price, legs.inverse))
         zero = at - np.where(lost, (equity / requirement)[pool], 1.0) * required_at(at) / legs.quantity
-        shared = legs.proportional & ~np.isnan(at) & (status != UNKNOWN)
+        shared = legs.proportional & ~np.isnan(at)
         bankruptcy = np.where(shared, np.where(zero > at / margin.FAR, zero, np.nan), bankruptcy)
         bankruptcy_danger = np.where(shared, legs.way, bankruptcy_danger)
     bankruptcy_price = _finite(_coordinate(bankruptcy, legs.inverse))

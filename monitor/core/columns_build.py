@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from monitor.core.account import Account, Position
 from monitor.core.columns_table import Assets, Columns, Held, Legs, Pools
-from monitor.core.columns_tiers import LadderRows, has_one_root
+from monitor.core.columns_tiers import LadderRows
 from monitor.core.contract import Tier
 from monitor.core.margin import Leg, coordinate
-from monitor.core.pool import Terms, _at_leverage, _leg, bankruptcy_fee, sign
+from monitor.core.pool import Terms, bankruptcy_fee, leg_of, reserved_at, sign
 
 FLAT = (Tier(0.0, 0.0),)
 
@@ -94,7 +94,7 @@ class _Builder:
         for number, one in enumerate(held):
             leg = one.leg
             first_tier, tier_count = self._ladders.place(leg.tiers, leg.fee, rising=leg.quantity > 0.0)
-            at = _at_leverage(one.position, leg)
+            at = reserved_at(one.position, leg)
             own = {
                 "row": len(self._held),
                 "first_tier": first_tier,
@@ -118,7 +118,7 @@ def _held(account: Account, position: Position, terms: Terms | None) -> Held:
     its, amount = terms or Terms(), position.maintenance_margin
     if terms is None or position.entry_price <= 0.0:
         return Held(account.name, position, its, Leg(position.quantity, nan, FLAT), known=False)
-    leg = _leg(position, its, 1.0, [])  # only a kept rate hangs on the mark
+    leg = leg_of(position, its, 1.0, [])  # only a kept rate hangs on the mark
     if leg is None:
         bare = Leg(sign(its) * position.quantity, coordinate(position.entry_price, its.kind), FLAT)
         return Held(account.name, position, its, bare, known=False)
@@ -133,7 +133,7 @@ def _facts(held: Sequence[Held]) -> dict[str, Any]:
     legs, its = [one.leg for one in held], held[0].terms
     rule, rate, inverse = its.rule, its.closing_fee_rate, its.kind == "inverse"
     net, gross, fee = sum(leg.quantity for leg in legs), sum(abs(leg.quantity) for leg in legs), bankruptcy_fee(its)
-    looked_up = [one.kept is None and not one.leg.slope and has_one_root(one.leg.tiers, one.leg.fee) for one in held]
+    looked_up = [one.kept is None and one.leg.smooth for one in held]
     return {
         "members": len(held),
         "group_way": -1 if (net - fee * gross > 0.0) != inverse else 1,

@@ -11,9 +11,6 @@ below ``-s * base``. That is a binary search. Other ladders are left to the walk
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +19,6 @@ from monitor.core.contract import Tier
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-JUMP_TOLERANCE = 1e-10
-"""A jump that would move a price by less than this ratio is rounding: deductions are published with few digits."""
 
 
 class Ladders(msgspec.Struct, frozen=True):
@@ -79,21 +73,3 @@ class LadderRows:
     def ladders(self) -> Ladders:
         """Return the columns."""
         return Ladders(*np.array(self._rows, dtype=float).reshape(-1, 6).T.copy())
-
-
-def has_one_root(tiers: Sequence[Tier], fee: float) -> bool:
-    """Return whether a ladder's requirement has no jump and stays below the notional: then a leg has one root.
-
-    >>> has_one_root((Tier(0.0, 0.004), Tier(300_000.0, 0.005, 300.0)), 0.0005)
-    True
-    >>> has_one_root((Tier(0.0, 0.004), Tier(300_000.0, 0.005)), 0.0)  # jumps by 300
-    False
-    """
-    if any(abs(tier.maintenance_rate + fee) >= 1.0 for tier in tiers):
-        return False
-    for below, above in pairwise(tiers):
-        jump = above.floor * (above.maintenance_rate - below.maintenance_rate) - (above.deduction - below.deduction)
-        room = 1.0 - abs(above.maintenance_rate + fee)
-        if abs(jump) > JUMP_TOLERANCE * above.floor * room:
-            return False
-    return True

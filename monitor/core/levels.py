@@ -154,7 +154,12 @@ def _solved(pool: Pool, group: Group, beside: Sequence[Group], position: Positio
     reached = price is not None and danger * (price - mark) <= 0.0
     liquidatable = reached or margin.surplus(x, free, group.legs) <= 0.0
     at = position.notional_at(mark if price is None else price, own.kind)
-    if own.rule is not None and own.rule.bankruptcy == "proportional" and (liquidatable or price is not None):
+    if (
+        own.rule is not None
+        and own.rule.bankruptcy == "proportional"
+        and requirement > 0.0
+        and (liquidatable or price is not None)
+    ):
         at_x = x if liquidatable or price is None else margin.coordinate(price, own.kind)
         bankruptcy = _zero_price(group, position, at_x, equity / requirement if liquidatable else 1.0)
         bankruptcy_danger = 0 if bankruptcy is None else -1 if position.quantity > 0.0 else 1

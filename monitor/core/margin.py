@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -24,6 +25,9 @@ from monitor.core.contract import Tier, tier_at
 
 FAR = 1e12
 """A root further than so many times from the mark, or so many times nearer to zero, is none but for a last digit."""
+
+JUMP = 1e-10
+"""A jump that moves the price by less than this share of it is one of rounding."""
 
 LAST_DIGITS = 1e-15
 """As a share of the value at entry: an equity that is zero but for these."""
@@ -37,7 +41,8 @@ def coordinate(price: float, kind: str) -> float:
 class Leg(msgspec.Struct, frozen=True, gc=False):
     """One position in the equation, in coordinates: signed quantity, entry, ladder by notional, closing fee rate.
 
-    ``fixed`` is a constant part of the requirement, ``slope`` the rise of the rate per unit of notional.
+    ``fixed`` is a constant part of the requirement, ``slope`` the rise of the rate per unit of notional. ``smooth``
+    says that the requirement is known to have no jump (:func:`is_smooth`), so that the surplus has one root at most.
     """
 
     quantity: float
@@ -46,6 +51,20 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
     fee: float = 0.0
     fixed: float = 0.0
     slope: float = 0.0
+    smooth: bool = False
+
+
+def is_smooth(tiers: Sequence[Tier], fee: float = 0.0) -> bool:
+    """Return whether a requirement by *tiers* has no jump at a boundary, but for rounding of the price it leads to.
+
+    >>> is_smooth((Tier(0, 0.004), Tier(300_000, 0.005, 300))), is_smooth((Tier(0, 0.004), Tier(300_000, 0.005)))
+    (True, False)
+    """
+    for below, above in pairwise(tiers):
+        jump = above.floor * (above.maintenance_rate - below.maintenance_rate) - above.deduction + below.deduction
+        if abs(jump) > JUMP * above.floor * (1.0 - above.maintenance_rate - fee):
+            return False
+    return True
 
 
 def maintenance_margin(notional: float, tier: Tier, closing_fee_rate: float = 0.0) -> float:
@@ -169,6 +188,8 @@ def liquidation_price(
     81375.2975
     """
     x = coordinate(mark, kind)
+    if len(legs) == 1 and legs[0].smooth:
+        return _only_price(mark, x, collateral, legs[0], kind)
     healthy = surplus(x, collateral, legs) > 0.0
     turned = kind == "inverse"
     found: list[tuple[float, float, int]] = []
@@ -182,6 +203,33 @@ def liquidation_price(
         return price, way
     slope = curve(collateral, legs, x)[1]
     return None, -1 if (slope > 0.0) != turned else 1
+
+
+def _only_price(mark: float, x: float, collateral: float, leg: Leg, kind: str) -> tuple[float | None, int]:
+    """Return price and way of danger of a smooth leg, whose surplus has one root, on the side that its sign says."""
+    rises = leg.quantity > 0.0
+    way = -1 if rises != (kind == "inverse") else 1
+    root = _only_root(collateral, leg)
+    healthy = surplus(x, collateral, (leg,)) > 0.0
+    if (root >= x) if rises == healthy else (root <= x):  # but for rounding it lies on the other side
+        return mark, way
+    return (coordinate(root, kind) if 1.0 / FAR < root / x < FAR else None), way
+
+
+def _only_root(collateral: float, leg: Leg) -> float:
+    """Return where the surplus of a smooth leg is zero; it may be negative.
+
+    With way s, the surplus is ``s * (n * (1 - s*(m + f)) + s*c - v)`` at the notional n, v being what must be lost: a
+    line that only rises with n, so the tier of the root is the last one at whose floor it still lies below v.
+    """
+    way, size = (1.0, leg.quantity) if leg.quantity > 0.0 else (-1.0, -leg.quantity)
+    lost = way * (leg.quantity * leg.entry_price + leg.fixed - collateral)
+    found = leg.tiers[0]
+    for tier in leg.tiers[1:]:
+        if tier.floor * (1.0 - way * (tier.maintenance_rate + leg.fee)) + way * tier.deduction >= lost:
+            break
+        found = tier
+    return (lost - way * found.deduction) / (size * (1.0 - way * (found.maintenance_rate + leg.fee)))
 
 
 def bankruptcy_price(collateral: float, legs: Sequence[Leg], fee: float = 0.0, kind: str = "linear") -> float | None:

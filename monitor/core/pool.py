@@ -151,7 +151,7 @@ def _group(symbol: str, positions: Sequence[Position], its: Terms, missing: list
     if len(entered) < len(positions):
         missing += [f"entry_price of {p.name}" for p in positions if p not in entered]
         return Group(symbol, its, tuple(positions), [], tiered=False)
-    legs = [_leg(position, its, x, missing) for position in positions]
+    legs = [leg_of(position, its, x, missing) for position in positions]
     known = [leg for leg in legs if leg is not None and _below_one(leg, x)]
     if len(known) < len([leg for leg in legs if leg is not None]):
         missing.append(f"tiers of {symbol} whose rates and fee stay below 1")
@@ -170,7 +170,7 @@ def sign(its: Terms) -> float:
     return -1.0 if its.kind == "inverse" else 1.0
 
 
-def _leg(position: Position, its: Terms, x: float | None, missing: list[str]) -> Leg | None:
+def leg_of(position: Position, its: Terms, x: float | None, missing: list[str]) -> Leg | None:
     """Return *position* as the equation has it, None (and why in *missing*) if its requirement is unknown."""
     rule = its.rule
     if rule is None:
@@ -182,7 +182,7 @@ def _leg(position: Position, its: Terms, x: float | None, missing: list[str]) ->
         if amount is None:
             missing.append(f"maintenance_margin of {position.name}")
             return None
-        return Leg(quantity, entry, (Tier(0.0, 0.0),), fee, amount)
+        return Leg(quantity, entry, (Tier(0.0, 0.0),), fee, amount, smooth=True)
     if table is None:
         if amount is None or x is None or rule.maintenance == "entry":
             missing.append(f"tiers of {position.symbol}")
@@ -191,13 +191,15 @@ def _leg(position: Position, its: Terms, x: float | None, missing: list[str]) ->
         return Leg(quantity, entry, (Tier(0.0, amount / (abs(quantity) * x)),), fee)
     tier = table.tier_at(tier_size(position, its, at_entry))
     if rule.maintenance == "entry":
-        return Leg(quantity, entry, (Tier(0.0, 0.0),), fee, fixed=margin.maintenance_margin(at_entry, tier))
+        fixed = margin.maintenance_margin(at_entry, tier)
+        return Leg(quantity, entry, (Tier(0.0, 0.0),), fee, fixed, smooth=True)
     if rule.maintenance == "size":
         if its.kind == "inverse":  # the size in coin is the notional, which moves with the price
             return Leg(quantity, entry, (tier,), fee, slope=its.maintenance_slope)
         rate = tier.maintenance_rate + its.maintenance_slope * abs(quantity)
-        return Leg(quantity, entry, (Tier(0.0, rate, tier.deduction),), fee)
-    return Leg(quantity, entry, table.tiers if moves_tier(its) else (tier,), fee)
+        return Leg(quantity, entry, (Tier(0.0, rate, tier.deduction),), fee, smooth=True)
+    tiers = table.tiers if moves_tier(its) else (tier,)
+    return Leg(quantity, entry, tiers, fee, smooth=margin.is_smooth(tiers, fee))
 
 
 def _below_one(leg: Leg, x: float | None) -> bool:
@@ -241,7 +243,7 @@ def _add_reserves(pool: Pool, collateral: float) -> None:
         x = 0.0 if price is None else coordinate(price, kind)
         fees = [
             rate * abs(leg.quantity) * (x if at is None else at)
-            for leg, at in zip(group.legs, map(_at_leverage, group.positions, group.legs), strict=True)
+            for leg, at in zip(group.legs, map(reserved_at, group.positions, group.legs), strict=True)
         ]
         group.reserve = sum(fees)
         group.legs = [
@@ -250,7 +252,7 @@ def _add_reserves(pool: Pool, collateral: float) -> None:
         group.requirement += group.reserve
 
 
-def _at_leverage(position: Position, leg: Leg) -> float | None:
+def reserved_at(position: Position, leg: Leg) -> float | None:
     """Return the coordinate at which a cross position's initial margin alone would be used up, by its leverage.
 
     There, not where the shared collateral ends, venues reserve the closing fee of a cross position.

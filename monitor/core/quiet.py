@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from operator import mul
+from operator import add, itemgetter, mul
 
 import msgspec
 
@@ -31,6 +31,13 @@ ROOM = 1.0 - 1e-6
 DEALT, LEAST = 0.85, 0.05
 """Of the room so much is dealt out, the rest kept back: a mark that has used up its part gets a new one from it. Only
 when less than the smaller share of a fair part is left are all dealt out anew."""
+
+NEAR = 3e-4
+"""With less room than for a move of all marks by this share, bands would be left at every price: every price is then
+looked at, which costs less than to deal out anew."""
+
+KEPT = 0.4
+"""A band that reaches at least so far of a fair one need not be changed for it."""
 
 TINY = 1e-12
 """A condition nearer to zero than this, as a share of all weights, counts as met: it must be looked at."""
@@ -68,65 +75,60 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
 
 class QuietBox:
-    """The conditions of one pool as they are at its present marks. ``symbols`` gives the order of coordinates.
+    """The conditions of one pool as they are at its present marks; ``bands`` are those that were dealt out last.
 
-    ``bands`` are those that were dealt out last.
+    Coordinates and parts stand in the order of ``quiet_box``: the pool's groups, then what only the collateral follows.
     """
 
     __slots__ = (
         "_base",
-        "_conditions",
+        "_equity",
+        "_equity_slopes",
         "_fees",
+        "_kept",
+        "_lost",
+        "_near",
         "_parts",
         "_slopes",
         "_surplus",
+        "_weights",
         "bands",
         "healthy",
         "solvent",
-        "symbols",
     )
 
-    def __init__(
-        self,
-        symbols: Sequence[str],
-        parts: Sequence[Part],
-        collateral: float,
-        fees: Sequence[float],
-        xs: Sequence[float],
-    ) -> None:
-        self.symbols, self._parts, self._base, self._fees = tuple(symbols), list(parts), collateral, list(fees)
-        self.bands: list[Band] = []
+    def __init__(self, parts: Sequence[Part], collateral: float, fees: Sequence[float], xs: Sequence[float]) -> None:
+        self._parts, self._base, self.bands = list(parts), collateral, list[Band]()
+        self._fees = [(n, fee) for n, fee in enumerate(fees) if fee] or [(0, 0.0)]
+        self._near = False
         self._gather()
-        self.healthy = self._surplus_at(xs) > 0.0
-        equity = self._equity_at(xs)
-        self.solvent = [equity - fee * x > 0.0 for fee, x in zip(fees, xs, strict=True)]
+        self.healthy = self._surplus + sum(map(mul, self._slopes, xs)) > 0.0
+        self.solvent = [value > 0.0 for value in self._equities(xs)]
 
     def _gather(self) -> None:
-        """Put side by side what the parts say, so that a look costs one pass."""
-        self._surplus = self._base + sum([part.surplus[0] for part in self._parts])
-        self._slopes = [part.surplus[1] for part in self._parts]
-        self._conditions = [
-            (c, slope, n, positive, who)
-            for n, part in enumerate(self._parts)
-            for c, slope, positive, who in part.conditions
-        ]
-        self.bands = []
+        """Put side by side what the parts say: a look is a few passes over flat lists."""
+        parts = self._parts
+        self._surplus = self._base + sum([part.surplus[0] for part in parts])
+        self._equity = self._base + sum([part.equity[0] for part in parts])
+        self._slopes = [part.surplus[1] for part in parts]
+        self._equity_slopes = [part.equity[1] for part in parts]
+        self._weights = [part.weight for part in parts]
+        self._kept, self._lost = _Sums.of(parts, positive=True), _Sums.of(parts, positive=False)
 
-    def _surplus_at(self, xs: Sequence[float]) -> float:
-        total: float = self._surplus + sum(map(mul, self._slopes, xs))
-        return total
+    def left(self, xs: Sequence[float], moved: int | None = None) -> list[int]:
+        """Return the symbols, by number, whose mark has left the tiers that its lines were drawn for.
 
-    def _equity_at(self, xs: Sequence[float]) -> float:
-        return self._base + sum([p.equity[0] + p.equity[1] * x for p, x in zip(self._parts, xs, strict=True)])
-
-    def left(self, xs: Sequence[float]) -> list[int]:
-        """Return the symbols, by number, whose mark has left the tiers that its lines were drawn for."""
-        return [n for n, (x, p) in enumerate(zip(xs, self._parts, strict=True)) if not p.window[0] <= x <= p.window[1]]
+        Bands do not reach beyond them: where only one mark has *moved* out of its own, only that one can have.
+        """
+        numbers = range(len(xs)) if moved is None else (moved,)
+        windows = [(n, self._parts[n].window) for n in numbers]
+        return [n for n, (low, high) in windows if not low <= xs[n] <= high]
 
     def redraw(self, new: Mapping[int, Part]) -> None:
         """Take new lines for some symbols, by number."""
         for number, part in new.items():
             self._parts[number] = part
+        self.bands = []
         self._gather()
 
     def deal(self, xs: Sequence[float], moved: int | None = None) -> Sequence[int] | None:
@@ -136,40 +138,55 @@ class QuietBox:
         has left its band, it gets a new one out of what was kept back, as long as that lasts.
         """
         fall, rise = self._room(xs)
-        weights = [part.weight * x for part, x in zip(self._parts, xs, strict=True)]
+        weights = list(map(mul, self._weights, xs))
         weight = sum(weights) or 1.0
         if min(fall, rise) <= TINY * (weight + abs(self._base)):
             return None
-        if moved is not None and self.bands:
+        was_near, self._near = self._near, min(fall, rise) < NEAR * weight
+        if self._near:
+            new = (moved,) if was_near and moved is not None and self.bands else range(len(xs))
+            self.bands = [(x, x) for x in xs] if len(new) > 1 else self.bands
+            for n in new:
+                self.bands[n] = (xs[n], xs[n])
+            return new
+        if moved is not None and self.bands and not was_near:
             left_fall, left_rise = self._left_over(xs, moved, fall * ROOM, rise * ROOM)
             share = weights[moved] / weight
             if left_fall >= fall * share * LEAST and left_rise >= rise * share * LEAST:
                 down = min(left_fall, fall * share * DEALT) / weights[moved]
                 up = min(left_rise, rise * share * DEALT) / weights[moved]
-                self.bands[moved] = self._band(self._parts[moved], xs[moved], down, up)
+                self.bands[moved] = _band(self._parts[moved], xs[moved], down, up)
                 return (moved,)
         down, up = fall * DEALT / weight, rise * DEALT / weight
-        self.bands = [self._band(part, x, down, up) for part, x in zip(self._parts, xs, strict=True)]
-        return range(len(xs))
+        fair = [_band(part, x, down, up) for part, x in zip(self._parts, xs, strict=True)]
+        if not self.bands or was_near:
+            self.bands = fair
+            return range(len(xs))
+        new = [n for n, x in enumerate(xs) if n == moved or not _will_do(self.bands[n], fair[n], x)]
+        for n in new:
+            self.bands[n] = fair[n]
+        return new
 
     def _room(self, xs: Sequence[float]) -> Band:
         """Return how far the sums may fall, and rise, before the first condition is met."""
-        surplus, equity = self._surplus_at(xs), self._equity_at(xs)
-        fall = rise = math.inf
-        for intercept, slope, n, positive, _ in self._conditions:
-            value = surplus + intercept + slope * xs[n]
-            if positive:
-                fall = min(fall, value)
-            elif -value < rise:
-                rise = -value
-        values = [(surplus, self.healthy)]
-        values += [(equity - f * x, s) for f, x, s in zip(self._fees, xs, self.solvent, strict=True)]
-        for value, positive in values:
-            if positive:
+        surplus = self._surplus + sum(map(mul, self._slopes, xs))
+        fall = surplus + self._kept.least(xs)
+        rise = -surplus - self._lost.most(xs)
+        if self.healthy:
+            fall = min(fall, surplus)
+        else:
+            rise = min(rise, -surplus)
+        for value, solvent in zip(self._equities(xs), self.solvent, strict=True):
+            if solvent:
                 fall = min(fall, value)
             else:
                 rise = min(rise, -value)
         return fall, rise
+
+    def _equities(self, xs: Sequence[float]) -> list[float]:
+        """Return the equity, less each closing fee that the bankruptcy price pays."""
+        equity = self._equity + sum(map(mul, self._equity_slopes, xs))
+        return [equity - fee * xs[n] for n, fee in self._fees]
 
     def _left_over(self, xs: Sequence[float], moved: int, fall: float, rise: float) -> Band:
         """Return what is left of the room when all but one go to the worst ends of the bands that they have."""
@@ -189,25 +206,68 @@ class QuietBox:
                 rise -= part.weight * up
         return fall, rise
 
-    @staticmethod
-    def _band(part: Part, x: float, fall: float, rise: float) -> Band:
-        """Return the band for one mark that may use so much, as a share of itself, of what the sums may fall and rise."""
-        if part.ways == _RISES:
-            down, up = fall, rise
-        elif part.ways == _FALLS:
-            down, up = rise, fall
-        else:
-            down = up = min(fall, rise)
-        return max(part.window[0], x * (1.0 - down)), min(part.window[1], x * (1.0 + up))
-
     def met(self, xs: Sequence[float]) -> list[int]:
         """Return the numbers of those who must be looked at with the marks at *xs*, -1 for all of them."""
-        surplus, equity = self._surplus_at(xs), self._equity_at(xs)
-        limit = TINY * (sum([p.weight * x for x, p in zip(xs, self._parts, strict=True)]) + abs(self._base))
+        surplus = self._surplus + sum(map(mul, self._slopes, xs))
+        limit = TINY * (sum(map(mul, self._weights, xs)) + abs(self._base))
         values = [(surplus, self.healthy, -1)]
-        values += [(equity - f * x, s, -1) for f, x, s in zip(self._fees, xs, self.solvent, strict=True)]
-        values += [(surplus + c + slope * xs[n], positive, who) for c, slope, n, positive, who in self._conditions]
+        values += [(equity, solvent, -1) for equity, solvent in zip(self._equities(xs), self.solvent, strict=True)]
+        for x, part in zip(xs, self._parts, strict=True):
+            values += [(surplus + c + slope * x, positive, who) for c, slope, positive, who in part.conditions]
         return [who for value, positive, who in values if (value if positive else -value) <= limit]
+
+
+class _Sums:
+    """The conditions of one sign, as flat lists."""
+
+    __slots__ = ("_intercepts", "_pick", "_slopes")
+
+    def __init__(self, intercepts: list[float], slopes: list[float], at: list[int]) -> None:
+        self._intercepts, self._slopes = intercepts, slopes
+        self._pick = itemgetter(*at, at[0]) if at else None  # of one key it would give no tuple
+
+    @classmethod
+    def of(cls, parts: Sequence[Part], *, positive: bool) -> _Sums:
+        """Return those of all *parts*."""
+        rows = [
+            (c, slope, n) for n, part in enumerate(parts) for c, slope, kept, _ in part.conditions if kept is positive
+        ]
+        return cls([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+    def least(self, xs: Sequence[float]) -> float:
+        """Return the smallest of the values, without the surplus; infinity if there is none."""
+        if self._pick is None:
+            return math.inf
+        least: float = min(map(add, self._intercepts, map(mul, self._slopes, self._pick(xs))))
+        return least
+
+    def most(self, xs: Sequence[float]) -> float:
+        """Return the largest of the values, without the surplus; minus infinity if there is none."""
+        if self._pick is None:
+            return -math.inf
+        most: float = max(map(add, self._intercepts, map(mul, self._slopes, self._pick(xs))))
+        return most
+
+
+def _band(part: Part, x: float, fall: float, rise: float) -> Band:
+    """Return the band for one mark that may use so much, as a share of itself, of what the sums may fall and rise."""
+    if part.ways == _RISES:
+        down, up = fall, rise
+    elif part.ways == _FALLS:
+        down, up = rise, fall
+    else:
+        down = up = min(fall, rise)
+    return max(part.window[0], x * (1.0 - down)), min(part.window[1], x * (1.0 + up))
+
+
+def _will_do(had: Band, fair: Band, x: float) -> bool:
+    """Return whether a band that was dealt earlier may stay: inside the fair one, and not much nearer to *x*."""
+    low, high = had
+    return (
+        fair[0] <= low <= x - KEPT * (x - fair[0])
+        and high <= fair[1]
+        and (high == fair[1] or high >= x + KEPT * (fair[1] - x))
+    )
 
 
 _RISES, _FALLS = 1, 2
@@ -252,7 +312,7 @@ def quiet_box(pool: Pool, watched: Sequence[Watched], gains: Mapping[str, Band])
         )
     # The collateral has the assets' values at the present marks in it already.
     collateral = pool.collateral - sum(gain * x for gain, x in gains.values())
-    return QuietBox(symbols, parts, collateral, fees, xs)
+    return QuietBox(parts, collateral, fees, xs)
 
 
 def quiet_part(group: Group | None, x: float, gain: float, watched: Sequence[Watched]) -> Part | None:
@@ -263,7 +323,7 @@ def quiet_part(group: Group | None, x: float, gain: float, watched: Sequence[Wat
     """
     if group is None:
         return Part((0.0, gain), (0.0, gain), (0.0, math.inf), (), abs(gain), _ways(gain))
-    if any(leg.slope or not smooth(leg) for leg in group.legs):
+    if not all(leg.smooth for leg in group.legs):
         return None
     intercept, slope, _ = margin.curve(0.0, group.legs, x)
     net = sum([leg.quantity for leg in group.legs])
@@ -328,18 +388,3 @@ def _window(legs: Sequence[Leg], x: float) -> Band:
                 high = min(high, tier.floor / size)
                 break
     return low, high
-
-
-def smooth(leg: Leg) -> bool:
-    """Return whether the requirement of *leg* has no jump at a tier boundary, but for rounding.
-
-    >>> from monitor.core.contract import Tier
-    >>> ladders = (Tier(0, 0.004), Tier(300_000, 0.005, 300)), (Tier(0, 0.004), Tier(300_000, 0.005))
-    >>> [smooth(Leg(1.0, 90_000.0, tiers)) for tiers in ladders]
-    [True, False]
-    """
-    for below, above in zip(leg.tiers, leg.tiers[1:], strict=False):
-        jump = above.floor * (above.maintenance_rate - below.maintenance_rate) - above.deduction + below.deduction
-        if abs(jump) > 1e-9 * max(1.0, above.floor * above.maintenance_rate):
-            return False
-    return True

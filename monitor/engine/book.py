@@ -122,7 +122,8 @@ class Book:
     def _moves(self, pool: Pool) -> bool:
         """Return whether collateral or requirements of *pool* change with marks in other ways than by its groups."""
         followed = any(asset.symbol for asset in self.account.assets)
-        return followed or (len(pool.groups) > 1 and any(group.reserve for group in pool.groups.values()))
+        reported = any(p.maintenance_margin is not None for p in self.account.cross_positions())
+        return followed or reported or (len(pool.groups) > 1 and any(group.reserve for group in pool.groups.values()))
 
     def shared_symbols(self) -> list[str]:
         """Return the symbols whose marks the cross collateral hangs on."""

@@ -65,13 +65,14 @@ class Shared:
         *moved* is the one symbol whose mark has left its band, where it is one.
         """
         xs = self._xs()
+        at = None if moved is None or self.beside or self._stale else self.facts.index(moved)
         if self._box is not None:
-            for number in self._box.left(xs):
+            for number in self._box.left(xs, at):
                 self._stale.add(self.facts[number])
         box = self._drawn(xs)
         if box is None:
             return self.watches
-        new = box.deal(xs, None if moved is None or self.beside else self.facts.index(moved))
+        new = box.deal(xs, at)
         if new is not None:
             self._arm(box.bands, new)
             return ()

@@ -17,6 +17,7 @@ from rounds import rounded, show
 
 from monitor.core import events as ev
 from monitor.core.account import Account, Position
+from monitor.core.alerts import Quality
 from monitor.core.contract import TierTable, build_deductions
 from monitor.core.pool import Terms
 from monitor.engine.book import WatchedAccount
@@ -62,6 +63,9 @@ class Made:
         began = time.perf_counter()
         for name in self.names:
             self.engine.apply(ev.MarkPrice("binance", name, PRICE, EPOCH + 0.9), 1.0)
+        last = self.engine.position_count() - 1
+        while self.engine.position_views(last, last + 1, 1.0)[0].quality is not Quality.LIVE:
+            self.engine.tick(1.0)  # accounts are taken up a few at a time
         return time.perf_counter() - began
 
     def brought_up(self, symbol: int, change: float) -> None:
@@ -74,7 +78,7 @@ def walk(made: Made, what: str, drift: float, ticks: int, began: float) -> None:
     chance = np.random.default_rng(11)
     symbols = chance.integers(0, SYMBOLS, ticks)
     moves = chance.normal(drift * SYMBOLS / ticks, 0.0002, ticks)
-    prices = {s: PRICE for s in range(SYMBOLS)}
+    prices = dict.fromkeys(range(SYMBOLS), PRICE)
     marks, changes = [], []
     for n, (s, move) in enumerate(zip(symbols.tolist(), moves.tolist(), strict=True)):
         before = prices[s]

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from monitor.core import events as ev
 from monitor.core.account import Account, Position
-from monitor.engine.engine import Engine
-from monitor.engine.book import WatchedAccount
 from monitor.core.pool import Terms
+from monitor.engine.book import WatchedAccount
+from monitor.engine.engine import Engine
 from monitor.venues.binance import RULE, VENUE
 
 PRICE = 50_000.0

@@ -46,8 +46,8 @@ def linear(its: LiquidationRule) -> Iterator[tuple[Account, dict[str, Terms]]]:
         for symbol, mark in {"BTC": 61_234.5, "ETH": 3_012.34}.items()
     }
     own = {"maintenance_margin": 777.25} if its.maintenance == "fixed" else {}
-    long, short = leg("l", "BTC", 12.5, 60_000.0, **own), leg("s", "BTC", -4.25, 63_000.0, **own)
-    other = leg("o", "ETH", -30.0, 2_950.5, **own)
+    long, short = leg("l", "BTC", 12.5, 60_000.0, **own), leg("s", "BTC", -4.25, 63_000.0, leverage=20.0, **own)
+    other = leg("o", "ETH", -30.0, 2_950.5, leverage=5.0, **own)
     assets = CollateralAsset("SOL", 100.0, 0.9, 150.0), CollateralAsset("ETH", -2.0, 0.9, symbol="ETH")
     alone = leg("i", "BTC", 1.5, 60_500.0, margin=9_000.0, unsettled_funding=-12.5, **own)
     turned = leg("j", "BTC", -1.5, 60_500.0, margin=9_000.0, reported_liquidation_price=66_000.0, **own)
@@ -64,7 +64,10 @@ def inverse(its: LiquidationRule) -> Iterator[tuple[Account, dict[str, Terms]]]:
         for symbol, mark in {"BTC": 61_234.5, "BTC-2": 61_300.0}.items()
     }
     own = {"maintenance_margin": 0.025} if its.maintenance == "fixed" else {}
-    long, short = leg("l", "BTC", 1_500_000.0, 60_000.0, **own), leg("s", "BTC", -400_000.0, 63_000.0, **own)
+    long, short = (
+        leg("l", "BTC", 1_500_000.0, 60_000.0, **own),
+        leg("s", "BTC", -400_000.0, 63_000.0, leverage=20.0, **own),
+    )
     other = leg("o", "BTC-2", -300_000.0, 59_000.0, **own)
     yield Account("isolated", "v", (leg("i", "BTC", 30_000.0, 60_000.0, margin=0.05, **own),)), terms
     yield Account("isolated", "v", (leg("j", "BTC", -30_000.0, 60_000.0, margin=0.05, **own),)), terms
@@ -90,6 +93,9 @@ def test_every_sum_of_every_rule_comes_out_as_printed(its, kind, adds_up):
         wanted += ["buffer"] * (case.found.buffer_ratio is not None)
         if case.account.name in {"pair", "by equity", "lost"}:
             wanted += ["free collateral"]
+        if its.bankruptcy == "proportional" and case.found.status == "ok":
+            wanted += ["requirement there"]
+        wanted += ["+ closing fee"] * (case.found.reserve > 0.0)
         assert [label for label in wanted if not checked[label]] == [], text
 
 
@@ -115,6 +121,44 @@ def test_equity_and_requirement_are_the_sum_of_the_lines_above_them(its, kind, r
 def test_no_line_is_wider_than_a_terminal(its, kind):
     for case in cases(its, kind):
         assert [line for line in lines(case) if len(line) > WIDTH] == []
+
+
+PROPORTIONAL = rule(bankruptcy="proportional", closing_fee="at_bankruptcy")
+
+
+@pytest.mark.parametrize("kind", ["linear", "inverse"])
+def test_the_zero_price_starts_where_the_venue_closes(kind, read_rows):
+    """A healthy position at its liquidation price, one that is already liquidatable at the mark."""
+    seen = set()
+    for case in cases(PROPORTIONAL, kind):
+        rows = read_rows("\n".join(lines(case)))
+        labels = [label for label, _, _ in rows]
+        told = {label: value for label, value, _ in rows}
+        if told["bankruptcy price"] in {"", "none"}:
+            continue
+        formula = rows[labels.index("bankruptcy price") + 1][2]
+        healthy = case.found.status == "ok"
+        start = told["liquidation price" if healthy else "mark price"]
+        assert formula.startswith(f"= {start} " if kind == "linear" else f"= 1 / (1 / {start} "), formula
+        assert healthy or f" {told['= equity'].lstrip('-')} x " in formula
+        seen.add(case.found.status)
+    assert seen == ({"ok", "already_liquidatable"} if kind == "linear" else {"ok"})
+
+
+def test_what_a_zero_price_takes_off_is_the_requirement_there_with_the_fee_that_is_held_back(read_rows):
+    case = next(cases(PROPORTIONAL, "linear"))
+    rows = read_rows("\n".join(lines(case)))
+    told = {label: float(value) for label, value, _ in rows if value}
+    needed = told["requirement there"] + told["+ closing fee there"]
+    off = told["liquidation price"] - told["bankruptcy price"]
+    assert off * case.position.quantity == pytest.approx(needed, rel=1e-6)
+
+
+def test_the_fee_of_a_cross_position_is_counted_where_its_leverage_ends(read_rows):
+    """Short from 63,000 at 20x: the initial margin is gone at 66,150."""
+    case = next(c for c in cases(OWN["entry"], "linear") if c.position.name == "s")
+    how = next(how for label, _, how in read_rows("\n".join(lines(case))) if label == "+ closing fee, short")
+    assert how.startswith("0.0006 x 4.25 x 66150: where its initial margin at 20x is used up")
 
 
 def test_the_quadratic_of_a_size_sloped_inverse_contract_is_told_with_its_three_terms(read_rows):

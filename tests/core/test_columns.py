@@ -199,6 +199,31 @@ def test_every_leg_has_the_answer_of_the_scalar_form(held):
             assert_same(found[account.name, position.name], theirs)
 
 
+def test_what_is_rare_has_the_answer_of_the_scalar_form(solve):
+    """Rates that reach 1 at the mark, kinds that share no collateral, a pair whose closing fee outweighs its net."""
+    flat, less_fee = (0.0, 0.01), solve.by(bankruptcy="equity_less_fee")
+    kept = Position("p0", "X", 1.0, 100.0, "isolated", 300.0, maintenance_margin=120.0)
+    sloped = solve.inverse(100.0, flat, rule=solve.by(maintenance="size", tier_by="none"), slope=1.0)
+    held: Accounts = [
+        (Account("kept", "v1", (kept,)), {"X": solve.terms(100.0)}),
+        (isolated("sloped", 100.0, 100.0, 3.0), {"X": sloped}),
+        (
+            cross("kinds", 9.0, ("A", 1.0, 9.0), ("B", 1.0, 9.0)),
+            {"A": solve.terms(9.0, flat), "B": solve.inverse(9.0, flat)},
+        ),
+        (
+            cross("fee", 9.0, ("A", 1.0, 90.0), ("A", -0.999, 100.0)),
+            {"A": solve.terms(95.0, flat, fee=0.003, rule=less_fee)},
+        ),
+    ]
+    found = answers(solved(held))
+    for account, terms in held:
+        for position in account.positions:
+            assert_same(found[account.name, position.name], position_levels(account, position, terms))
+    statuses = {account: levels.status for (account, _), levels in found.items()}
+    assert statuses == {"kept": UNAVAILABLE, "sloped": UNAVAILABLE, "kinds": UNAVAILABLE, "fee": OK}
+
+
 # Cases worked by hand, all in one solution.
 
 LADDER = ((0.0, 0.004), (300_000.0, 0.005, 300.0), (800_000.0, 0.0065, 1_500.0))

@@ -410,6 +410,47 @@ def test_a_healthy_account_is_not_called_bankrupt_at_the_zero_price_of_one_of_it
     assert lines.level_at(46_950, Ladder()) < Level.LIQUIDATION
 
 
+def test_the_zero_price_of_a_single_position_is_where_its_equity_ends_although_the_requirement_jumps(solve):
+    """Short 1 at 100 with 20: from 110 on the tier asks for 11 of the 10 that are left, and 120 is the end of them."""
+    its = solve.terms(100, (0, 0.01), (110, 0.10), rule=solve.by(bankruptcy="proportional"))
+    answer = solve.isolated(-1, 100, 20, its)
+    assert (answer.liquidation_price, answer.bankruptcy_price) == (110, pytest.approx(120))
+
+
+def test_the_hedging_leg_of_a_healthy_pair_is_not_called_bankrupt_at_its_zero_price(solve):
+    """Closed at the liquidation price below, the short may cost something: its zero price lies above that price."""
+    its = solve.terms(100, FLAT, rule=solve.by(bankruptcy="proportional"))
+    rows = ("X", 2, 100), ("X", -1, 100)
+    for leg in (0, 1):
+        answer = solve.cross(*rows, terms={"X": its}, balance=40, of=leg)
+        assert answer.status == "ok"
+        assert answer.lines().level_at(100, Ladder()) is Level.OK
+
+
+@pytest.mark.parametrize("end", ["equity", "proportional"])
+def test_lost_equity_without_any_requirement_is_still_an_answer(solve, end):
+    """A published deduction that takes the whole requirement away at the mark: 80 x 5 % - 4."""
+    its = solve.terms(80, (0, 0.05, 4), rule=solve.by(bankruptcy=end))
+    answer = solve.isolated(1, 100, 10, its)
+    assert (answer.status, answer.maintenance_margin) == ("already_liquidatable", 0)
+
+
+def test_leverage_below_one_leaves_no_fee_to_hold_back(solve):
+    """Of 1 long with twice its value as collateral the initial margin never ends."""
+    its = solve.terms(100, FLAT, fee=0.01, rule=solve.by(closing_fee="at_bankruptcy"))
+    assert solve.cross(("X", 1, 100), terms={"X": its}, balance=50, leverage=0.5).reserve == 0
+
+
+def test_the_fee_held_back_for_a_cross_position_is_that_where_its_leverage_ends(solve):
+    """10x: 90 for the long, 1 / (1/100 + 1/1000) for the long that settles in the coin."""
+    by = {"fee": 0.01, "rule": solve.by(closing_fee="at_bankruptcy")}
+    linear, inverse = solve.terms(100, FLAT, **by), solve.inverse(100, FLAT, **by)
+    held = solve.cross(("X", 1, 100), terms={"X": linear}, balance=50, leverage=10.0).reserve
+    assert held == pytest.approx(0.9)
+    coins = solve.cross(("X", 100, 100), terms={"X": inverse}, balance=0.5, leverage=10.0).reserve
+    assert coins == pytest.approx(0.01 * 100 * (1 / 100 + 1 / 1_000))
+
+
 # Collateral.
 
 

@@ -195,6 +195,8 @@ def test_a_mark_at_the_liquidation_price_has_a_margin_ratio_of_one(kind, data):
     price = held.levels().liquidation_price
     assume(price is not None)
     assume(1e-3 < price / held.entry < 1e3)
+    # Down where the coins are many, a rate that rises with them would be the whole value of an inverse short.
+    assume(held.rule.maintenance != "size" or price > held.entry / 10)
     there = held.levels(mark=price)
     assert there.margin_ratio == pytest.approx(1.0, rel=1e-8)
     assert there.liquidation_price == pytest.approx(price, rel=1e-9)

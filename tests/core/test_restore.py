@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from monitor.core.account import Account, CollateralAsset, Position
@@ -192,11 +192,19 @@ def test_cross_says_where_profit_goes_and_what_is_held() -> None:
     )
 
 
+many = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+
 LADDER = ((0.0, 0.004), (30_071.5, 0.01), (80_013.7, 0.05), (307_123.5, 0.1))
 
 sizes = st.integers(1, 90) | st.integers(-90, -1)
 prices = st.integers(900, 1_100).map(float)
-targets = st.sampled_from([0.02, 0.1, 0.25, 0.6])
+parts = st.sampled_from([0.02, 0.1, 0.25, 0.6])
 rules = st.sampled_from(
     [
         {},
@@ -246,10 +254,18 @@ def reduced(account: Account, position: Position, ratio: float, mark: float, kin
     return topped_up(account, own, earned)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
-@given(cases(), targets)
-def test_top_up_gives_just_the_target_and_a_hair_less_does_not(case, target: float) -> None:
+def further(case: tuple[Account, Position, dict[str, Terms]], part: float) -> float:
+    """A target beyond the present distance: *part* of what it lacks of the whole price."""
+    here = max(0.0, distance(*case))
+    assume(here < 1.0)
+    return here + (1.0 - here) * part
+
+
+@many
+@given(cases(), parts)
+def test_top_up_gives_just_the_target_and_a_hair_less_does_not(case, part: float) -> None:
     account, position, its = case
+    target = further(case, part)
     found = restore(*case, target)
     assume(found.top_up)
     after = distance(*topped_up(account, position, found.top_up), its)
@@ -257,10 +273,11 @@ def test_top_up_gives_just_the_target_and_a_hair_less_does_not(case, target: flo
     assert distance(*topped_up(account, position, found.top_up * (1.0 - 1e-9)), its) < target
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
-@given(cases(), targets)
-def test_reduction_gives_just_the_target_and_a_hair_less_does_not(case, target: float) -> None:
+@many
+@given(cases(), parts)
+def test_reduction_gives_just_the_target_and_a_hair_less_does_not(case, part: float) -> None:
     account, position, its = case
+    target = further(case, part)
     found = restore(*case, target)
     assume(found.reduce_ratio)
     own = its["X"]
@@ -271,7 +288,7 @@ def test_reduction_gives_just_the_target_and_a_hair_less_does_not(case, target: 
     assert distance(*reduced(account, position, less, own.mark_price, own.kind), its) < target
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(many, max_examples=60)
 @given(cases())
 def test_a_larger_target_never_needs_less(case) -> None:
     near, far = (restore(*case, target) for target in (0.1, 0.2))

@@ -116,7 +116,7 @@ def test_a_mark_that_comes_back_is_looked_at_again():
         desk.tick(float(second))
     desk.engine.apply(ev.LastPrice("demo", "A", 95.0, 9.0), 9.0)
     desk.engine.apply(ev.LastPrice("demo", "A", 71.5, 9.2), 9.2)  # confirms the jump of the mark
-    assert "a position.liquidation" in desk.marks(9.5, A=71.0, B=100.0)
+    assert desk.marks(9.5, A=71.0, B=100.0) == ["b position.liquidation"]  # the trade has raised that of a
 
 
 def test_collateral_that_follows_a_mark_moves_the_lines():
