@@ -149,9 +149,19 @@ def bankruptcy(case: Case) -> Iterator[Row]:
 
 
 def _proportional(case: Case) -> bool:
-    """Return whether the bankruptcy price is the zero price: where the venue never closes it is the equity's root."""
+    """Return whether the bankruptcy price is the zero price.
+
+    Where the venue never closes, and for the legs of a pair, it is the equity's root.
+    """
     its, found = case.rule, case.found
-    return its is not None and its.bankruptcy == "proportional" and found.status in {OK, ALREADY_LIQUIDATABLE}
+    if (
+        len(case.pairs) > 1
+        or its is None
+        or its.bankruptcy != "proportional"
+        or found.status not in {OK, ALREADY_LIQUIDATABLE}
+    ):
+        return False
+    return found.maintenance_margin is not None and found.maintenance_margin > 0.0
 
 
 def _no_equity(case: Case, price: float) -> str:
@@ -180,9 +190,11 @@ def _zero_price(case: Case) -> Iterator[Row]:
     assert found.equity is not None
     needed = margin.requirement(coordinate(price, kind), leg)
     used, share_of = amount(abs(needed)), needed
-    if already:
-        used = f"{amount(abs(found.equity))} x {used} / {amount(abs(found.maintenance_margin or 0.0))}"
-        share_of = found.equity * needed / (found.maintenance_margin or 1.0)
+    equity = (found.collateral or 0.0) + found.others_profit + margin.profit(coordinate(price, kind), leg)
+    whole = found.others_maintenance + needed
+    if already or not math.isclose(equity, whole, rel_tol=1e-9):  # where the requirement jumps, it is not the equity
+        used = f"{amount(abs(equity))} x {used} / {amount(abs(whole))}"
+        share_of = equity * needed / whole
     sign, size = "-" if (share_of > 0.0) == (leg.quantity > 0.0) else "+", figure(abs(leg.quantity))
     if kind == "inverse":
         yield "", "", f"= 1 / (1 / {figure(price)} {sign} {used} / {size})"

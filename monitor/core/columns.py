@@ -146,8 +146,10 @@ def _solve(columns: Columns, marks: Floats) -> Solved:
     if legs.proportional.any():
         lost = status == LOST
         at = np.where(lost, x, _coordinate(price, legs.inverse))
-        zero = at - np.where(lost, (equity / requirement)[pool], 1.0) * required_at(at) / legs.quantity
-        shared = legs.proportional & ~np.isnan(at)
+        own = required_at(at)
+        cover = (behind + legs.quantity * (at - legs.entry)) / (others_required + own)
+        zero = np.where(others_required + own > 0.0, at - cover * own / legs.quantity, np.nan)
+        shared = legs.proportional & (legs.members == 1) & ~np.isnan(at)
         bankruptcy = np.where(shared, np.where(zero > at / margin.FAR, zero, np.nan), bankruptcy)
         bankruptcy_danger = np.where(shared, legs.way, bankruptcy_danger)
     bankruptcy_price = _finite(_coordinate(bankruptcy, legs.inverse))

@@ -15,6 +15,7 @@ from monitor.core import margin
 from monitor.core.account import Account, Position
 from monitor.core.alerts import Lines
 from monitor.core.contract import Tier
+from monitor.core.margin import Leg
 from monitor.core.pool import Group, Pool, Terms, bankruptcy_fee, moves_tier, pool_of, tier_for, tier_size
 
 OK = "ok"
@@ -154,15 +155,12 @@ def _solved(pool: Pool, group: Group, beside: Sequence[Group], position: Positio
     reached = price is not None and danger * (price - mark) <= 0.0
     liquidatable = reached or margin.surplus(x, free, group.legs) <= 0.0
     at = position.notional_at(mark if price is None else price, own.kind)
-    if (
-        own.rule is not None
-        and own.rule.bankruptcy == "proportional"
-        and requirement > 0.0
-        and (liquidatable or price is not None)
-    ):
+    if own.rule is not None and own.rule.bankruptcy == "proportional" and len(group.legs) == 1:
         at_x = x if liquidatable or price is None else margin.coordinate(price, own.kind)
-        bankruptcy = _zero_price(group, position, at_x, equity / requirement if liquidatable else 1.0)
-        bankruptcy_danger = 0 if bankruptcy is None else -1 if position.quantity > 0.0 else 1
+        zero = _zero_price(group.legs[0], at_x, collateral + others_profit, others_maintenance)
+        if liquidatable or price is not None:
+            bankruptcy = None if zero is None else margin.coordinate(zero, own.kind)
+            bankruptcy_danger = 0 if bankruptcy is None else -1 if position.quantity > 0.0 else 1
     drift, drifted = (None, False) if liquidatable else _drift(position, own, price)
     return Levels(
         status=ALREADY_LIQUIDATABLE if liquidatable else NONE if price is None else OK,
@@ -196,15 +194,19 @@ def _bankruptcy_danger(group: Group, price: float | None) -> int:
     return -1 if (net > 0.0) != (group.terms.kind == "inverse") else 1
 
 
-def _zero_price(group: Group, position: Position, x: float, cover: float) -> float | None:
-    """Return the price at which closing the position uses up its share of the equity, by requirement.
+def _zero_price(leg: Leg, x: float, behind: float, others_maintenance: float) -> float | None:
+    """Return the coordinate at which closing a leg uses up its share of the equity, by requirement.
 
-    ``x - (A / R) * R_i / q``, *cover* being A / R: closing there leaves it as it was. It is asked where the venue
-    would close: at the liquidation price, where A = R, or at the mark once that is past it.
+    ``x - A * (R_i / R) / q``: closing there leaves equity / requirement of the rest as it was. It is asked where the
+    venue would close: at the liquidation price, or at the mark once that is past it. Without others it is where the
+    equity is zero. *behind* is K with the others' profit.
     """
-    leg = group.legs[group.positions.index(position)]
-    zero = x - cover * margin.requirement(x, leg) / leg.quantity
-    return margin.coordinate(zero, group.terms.kind) if zero > x / margin.FAR else None
+    own = margin.requirement(x, leg)
+    whole = others_maintenance + own
+    if whole <= 0.0:
+        return None
+    zero = x - (behind + margin.profit(x, leg)) * own / whole / leg.quantity
+    return zero if zero > x / margin.FAR else None
 
 
 def _drift(position: Position, own: Terms, price: float | None) -> tuple[float | None, bool]:
@@ -258,9 +260,10 @@ def _ladder_notes(pool: Pool, position: Position, found: Levels) -> list[str]:
     """Return what is odd about the ladder where the liquidation price lies."""
     group, notes = pool.groups[position.symbol], list[str]()
     table, price, size = group.terms.table, found.liquidation_price, found.tier_size
-    leg = group.legs[group.positions.index(position)]
-    if price is not None and margin.requirement(margin.coordinate(price, group.terms.kind), leg) < 0.0:
-        notes.append("the requirement there is negative: the ladder seems to lack its lower tiers")
+    if price is not None:
+        leg = group.legs[group.positions.index(position)]
+        if margin.requirement(margin.coordinate(price, group.terms.kind), leg) < 0.0:
+            notes.append("the requirement there is negative: the ladder seems to lack its lower tiers")
     if table is not None and table.cap is not None and size is not None and size > table.cap:
         what = "notional" if moves_tier(group.terms) else "size"
         notes.append(f"{what} {size:,.0f} lies above the ladder's published maximum {table.cap:,.0f}: last tier used")

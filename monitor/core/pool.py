@@ -259,7 +259,7 @@ def reserved_at(position: Position, leg: Leg) -> float | None:
     """
     if position.margin_mode != "cross" or position.leverage is None:
         return None
-    return leg.entry_price * (1.0 - (1.0 if leg.quantity > 0.0 else -1.0) / position.leverage)
+    return max(0.0, leg.entry_price * (1.0 - (1.0 if leg.quantity > 0.0 else -1.0) / position.leverage))
 
 
 def _allotted(position: Position, missing: list[str]) -> float | None:

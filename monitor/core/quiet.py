@@ -144,11 +144,11 @@ class QuietBox:
             return None
         was_near, self._near = self._near, min(fall, rise) < NEAR * weight
         if self._near:
-            new = (moved,) if was_near and moved is not None and self.bands else range(len(xs))
-            self.bands = [(x, x) for x in xs] if len(new) > 1 else self.bands
-            for n in new:
-                self.bands[n] = (xs[n], xs[n])
-            return new
+            if was_near and moved is not None and self.bands:
+                self.bands[moved] = (xs[moved], xs[moved])
+                return (moved,)
+            self.bands = [(x, x) for x in xs]
+            return range(len(xs))
         if moved is not None and self.bands and not was_near:
             left_fall, left_rise = self._left_over(xs, moved, fall * ROOM, rise * ROOM)
             share = weights[moved] / weight
