@@ -42,6 +42,9 @@ KEPT = 0.4
 TINY = 1e-12
 """A condition nearer to zero than this, as a share of all weights, counts as met: it must be looked at."""
 
+NOWHERE = (math.inf, -math.inf)
+"""The band of a mark whose lines were drawn anew: it must get another one."""
+
 Band = tuple[float, float]
 """A stretch of coordinates; also intercept and slope of a straight line."""
 
@@ -128,7 +131,8 @@ class QuietBox:
         """Take new lines for some symbols, by number."""
         for number, part in new.items():
             self._parts[number] = part
-        self.bands = []
+            if self.bands:
+                self.bands[number] = NOWHERE
         self._gather()
 
     def deal(self, xs: Sequence[float], moved: int | None = None) -> Sequence[int] | None:
@@ -143,13 +147,15 @@ class QuietBox:
         if min(fall, rise) <= TINY * (weight + abs(self._base)):
             return None
         was_near, self._near = self._near, min(fall, rise) < NEAR * weight
+        if not self.bands or NOWHERE in self.bands:
+            moved = None
         if self._near:
-            if was_near and moved is not None and self.bands:
+            if was_near and moved is not None:
                 self.bands[moved] = (xs[moved], xs[moved])
                 return (moved,)
             self.bands = [(x, x) for x in xs]
             return range(len(xs))
-        if moved is not None and self.bands and not was_near:
+        if moved is not None and not was_near:
             left_fall, left_rise = self._left_over(xs, moved, fall * ROOM, rise * ROOM)
             share = weights[moved] / weight
             if left_fall >= fall * share * LEAST and left_rise >= rise * share * LEAST:

@@ -74,7 +74,8 @@ class Shared:
             return self.watches
         new = box.deal(xs, at)
         if new is not None:
-            self._arm(box.bands, new)
+            # What fired is disarmed: unless it is known which one that was, all are armed.
+            self._arm(box.bands, range(len(xs)) if at is None else new)
             return ()
         met = box.met(xs)
         if -1 in met:
@@ -84,8 +85,10 @@ class Shared:
 
     def arm(self) -> None:
         """Arm the bands around the present marks: points, where every price must be looked at."""
+        if not self.awake:
+            return  # not all marks are known
         xs = self._xs()
-        if self._box is None and self.awake:
+        if self._box is None:
             self._box = quiet_box(self.book.shared_pool(), self._quiet, self.book.gains())
             self._stale.clear()
         box = self._drawn(xs)

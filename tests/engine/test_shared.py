@@ -206,3 +206,12 @@ def test_the_figure_of_a_shared_account_is_held_against_ours_once():
     assert desk.marks(1.0, A=100.0, B=100.0) == ["a position.drift"]
     assert desk.marks(2.0, A=100.0, B=98.0) == []
     assert desk.views(2.0)["a"].level is Level.OK
+
+
+def test_a_coin_margined_account_waits_for_all_of_its_marks():
+    rows = (cross("a", "A", 1_000.0), cross("b", "B", 1_000.0))
+    desk = Desk(Account("main", "demo", rows, balance=4.0), terms=INVERSE)
+    assert desk.marks(1.0, A=100.0) == []
+    assert desk.tick(1.5) == []
+    assert desk.marks(2.0, A=100.0, B=100.0) == []
+    assert {view.quality for view in desk.views(2.0).values()} == {Quality.LIVE}
