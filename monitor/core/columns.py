@@ -23,7 +23,9 @@ from monitor.core import margin
 from monitor.core.alerts import Lines
 from monitor.core.columns_table import Columns, Flags
 from monitor.core.columns_tiers import Floats, Ints
+from monitor.core.contract import Tier
 from monitor.core.levels import ALREADY_LIQUIDATABLE, NONE, OK, UNAVAILABLE, Levels
+from monitor.core.margin import Leg
 from monitor.core.pool import tier_for, tier_size
 
 STATUS = (OK, NONE, ALREADY_LIQUIDATABLE, UNAVAILABLE)
@@ -142,12 +144,13 @@ def _solve(columns: Columns, marks: Floats) -> Solved:
     price, danger = _liquidation(columns, mark, x, free, reserve)
     status = _status(free + profit - group_required, mark, price, danger)
 
-    bankruptcy, bankruptcy_danger = _root_of_equity(columns, behind, legs.bankruptcy_fee), legs.group_way
+    bankruptcy, bankruptcy_danger = _root_of_equity(columns, behind, legs.bankruptcy_fee, x), legs.group_way
     if legs.proportional.any():
         lost = status == LOST
         at = np.where(lost, x, _coordinate(price, legs.inverse))
         own = required_at(at)
-        cover = (behind + legs.quantity * (at - legs.entry)) / (others_required + own)
+        there = behind + legs.follows * (at - x) + legs.quantity * (at - legs.entry)
+        cover = there / (others_required + own)
         zero = np.where(others_required + own > 0.0, at - cover * own / legs.quantity, np.nan)
         shared = legs.proportional & (legs.members == 1) & ~np.isnan(at)
         bankruptcy = np.where(shared, np.where(zero > at / margin.FAR, zero, np.nan), bankruptcy)
@@ -221,12 +224,17 @@ def _too_steep(columns: Columns, notional: Floats) -> Flags:
     return columns.ladders.load[legs.first_tier] + legs.slope * notional + legs.kept / notional >= 1.0
 
 
-def _root_of_equity(columns: Columns, behind: Floats, fee: Floats) -> Floats:
-    """Return the coordinate where each group's equity is zero or just pays a closing *fee*."""
+def _root_of_equity(columns: Columns, behind: Floats, fee: Floats, x: Floats | None = None) -> Floats:
+    """Return the coordinate where each group's equity is zero or just pays a closing *fee*.
+
+    With the marks' *x*, assets that follow them move along.
+    """
     legs = columns.legs
-    lacking = legs.value - behind
-    x = lacking / (legs.net - fee * legs.gross)
-    return np.where((x > 0.0) & (x < np.inf) & (abs(lacking) >= margin.LAST_DIGITS * legs.gross_value), x, np.nan)
+    follows = np.zeros_like(fee) if x is None else legs.follows
+    lacking = legs.value - behind + np.where(follows == 0.0, 0.0, follows * (0.0 if x is None else x))
+    root = lacking / (legs.net + follows - fee * legs.gross)
+    seen = (root > 0.0) & (root < np.inf) & (abs(lacking) >= margin.LAST_DIGITS * legs.gross_value)
+    return np.where(seen, root, np.nan)
 
 
 def _liquidation(columns: Columns, mark: Floats, x: Floats, free: Floats, reserve: Floats) -> tuple[Floats, Ints]:
@@ -253,6 +261,9 @@ def _walk(columns: Columns, group: slice, mark: float, free: float, reserve: Flo
     kind = held[0].terms.kind
     x = margin.coordinate(mark, kind)
     legs = [one.leg_at(x, amount) for one, amount in zip(held, reserve[group].tolist(), strict=True)]
+    gain = float(columns.legs.follows[group.start])
+    if gain:
+        legs.append(Leg(gain, x, (Tier(0.0, 0.0),)))  # as levels.moving_legs
     return margin.liquidation_price(mark, free, legs, kind)
 
 

@@ -63,9 +63,14 @@ class _Builder:
         by_symbol: dict[str, list[Position]] = {}
         for member in members:
             by_symbol.setdefault(member.symbol, []).append(member)
+        assets = account.assets if members[0].margin_mode == "cross" else ()
+        inverse = {symbol for symbol in by_symbol if terms.get(symbol, Terms()).kind == "inverse"}
         for symbol, positions in by_symbol.items():
-            self._add_group(account, symbol, [_held(account, p, terms.get(symbol)) for p in positions])
+            gain = 0.0 if symbol in inverse else sum(a.value_at(1.0) for a in assets if a.symbol == symbol)
+            self._add_group(account, symbol, [_held(account, p, terms.get(symbol)) for p in positions], gain)
         given = self._given(account, members, terms)
+        if any(asset.symbol in inverse for asset in assets):
+            given = nan  # not quoted in the settlement asset
         if len({terms.get(symbol, Terms()).kind for symbol in by_symbol}) > 1:
             given = nan  # no shared settlement asset
         is_equity = members[0].margin_mode == "cross" and account.balance is None
@@ -89,8 +94,8 @@ class _Builder:
                 total += nan if asset.symbol or asset.price is None else asset.value_at(asset.price)
         return total
 
-    def _add_group(self, account: Account, symbol: str, held: Sequence[Held]) -> None:
-        shared = {"pool": len(self._pools), "symbol": self._slot(account, symbol), **_facts(held)}
+    def _add_group(self, account: Account, symbol: str, held: Sequence[Held], follows: float) -> None:
+        shared = {"pool": len(self._pools), "symbol": self._slot(account, symbol), **_facts(held, follows)}
         for number, one in enumerate(held):
             leg = one.leg
             first_tier, tier_count = self._ladders.place(leg.tiers, leg.fee, rising=leg.quantity > 0.0)
@@ -128,17 +133,18 @@ def _held(account: Account, position: Position, terms: Terms | None) -> Held:
     return Held(account.name, position, its, leg, known=below_one)
 
 
-def _facts(held: Sequence[Held]) -> dict[str, Any]:
-    """Return what the legs of a group have in common."""
+def _facts(held: Sequence[Held], follows: float) -> dict[str, Any]:
+    """Return what the legs of a group have in common; *follows* is what the collateral gains with their mark."""
     legs, its = [one.leg for one in held], held[0].terms
     rule, rate, inverse = its.rule, its.closing_fee_rate, its.kind == "inverse"
     net, gross, fee = sum(leg.quantity for leg in legs), sum(abs(leg.quantity) for leg in legs), bankruptcy_fee(its)
     looked_up = [one.kept is None and one.leg.smooth for one in held]
     return {
         "members": len(held),
-        "group_way": -1 if (net - fee * gross > 0.0) != inverse else 1,
+        "group_way": -1 if (net + follows - fee * gross > 0.0) != inverse else 1,
         "inverse": inverse,
-        "hard": looked_up != [True],
+        "hard": looked_up != [True] or follows != 0.0,
+        "follows": follows,
         "proportional": rule is not None and rule.bankruptcy == "proportional",
         "net": net,
         "gross": gross,

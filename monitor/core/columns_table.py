@@ -70,6 +70,8 @@ class Legs(Table, frozen=True):
     fixed: Floats
     """NaN where the requirement is unknown."""
     slope: Floats
+    follows: Floats
+    """What the collateral gains per unit of the mark, where an asset in it follows that."""
     kept: Floats
     """A reported requirement, whose rate at the mark is kept; 0 where there is none."""
     reserve_rate: Floats

@@ -107,6 +107,7 @@ class LiquidationRule(msgspec.Struct, frozen=True):
         ``equity`` (where it is zero), ``equity_less_fee`` (where it just pays the closing fee), ``proportional`` (the
         *zero price*: each position gets the share of the equity that its requirement has in the whole).
     ``rounding``: ``none`` or ``tick`` (shown against the holder: a long's up, a short's down).
+    ``together``: the venue's own figure moves all marks of the account together, so that it is not one position's.
     ``approximations`` are said with every answer, ``cross_approximations`` with those of cross positions.
     """
 
@@ -119,6 +120,7 @@ class LiquidationRule(msgspec.Struct, frozen=True):
     bankruptcy: str = "equity"
     deduction: str = "built"
     rounding: str = "none"
+    together: bool = False
     approximations: tuple[str, ...] = ()
     cross_approximations: tuple[str, ...] = ()
 

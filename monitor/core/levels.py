@@ -108,11 +108,11 @@ def levels_in(pool: Pool, position: Position) -> Levels:
     if missing and not (pool.marked and pool.collateral is not None):
         bankruptcy = None
         if pool.collateral is not None and not pool.missing[""] and all(g.mark is not None for g in beside):
-            bankruptcy = _bankruptcy(group, pool.collateral + sum([g.profit for g in beside]))
+            bankruptcy = _bankruptcy(group, pool.collateral + sum([g.profit for g in beside]), 0.0)
         return Levels(
             status=UNAVAILABLE,
             bankruptcy_price=bankruptcy,
-            bankruptcy_danger=_bankruptcy_danger(group, bankruptcy),
+            bankruptcy_danger=_bankruptcy_danger(group, bankruptcy, 0.0),
             collateral=pool.collateral,
             missing=missing,
         )
@@ -129,8 +129,9 @@ def _solved(pool: Pool, group: Group, beside: Sequence[Group], position: Positio
     others_maintenance = sum([g.requirement for g in beside])
     equity = collateral + others_profit + group.profit
     requirement = others_maintenance + group.requirement
-    bankruptcy = _bankruptcy(group, collateral + others_profit)
-    bankruptcy_danger = _bankruptcy_danger(group, bankruptcy)
+    gain = pool.follows.get(group.symbol, 0.0)
+    bankruptcy = _bankruptcy(group, collateral + others_profit, gain)
+    bankruptcy_danger = _bankruptcy_danger(group, bankruptcy, gain)
     known = {
         "notional": position.notional_at(mark, own.kind),
         "equity": equity,
@@ -150,18 +151,21 @@ def _solved(pool: Pool, group: Group, beside: Sequence[Group], position: Positio
             **known,  # type: ignore[arg-type]
         )
     free = collateral + others_profit - others_maintenance
-    price, danger = margin.liquidation_price(mark, free, group.legs, own.kind)
+    legs = moving_legs(group, gain)
+    price, danger = margin.liquidation_price(mark, free, legs, own.kind)
     # Neither equity <= requirement: rounding must not part the status from the price.
     reached = price is not None and danger * (price - mark) <= 0.0
-    liquidatable = reached or margin.surplus(x, free, group.legs) <= 0.0
+    liquidatable = reached or margin.surplus(x, free, legs) <= 0.0
     at = position.notional_at(mark if price is None else price, own.kind)
     if own.rule is not None and own.rule.bankruptcy == "proportional" and len(group.legs) == 1:
         at_x = x if liquidatable or price is None else margin.coordinate(price, own.kind)
-        zero = _zero_price(group.legs[0], at_x, collateral + others_profit, others_maintenance)
+        behind = collateral + others_profit + gain * (at_x - x)
+        zero = _zero_price(group.legs[0], at_x, behind, others_maintenance)
         if liquidatable or price is not None:
             bankruptcy = None if zero is None else margin.coordinate(zero, own.kind)
             bankruptcy_danger = 0 if bankruptcy is None else -1 if position.quantity > 0.0 else 1
-    drift, drifted = (None, False) if liquidatable else _drift(position, own, price)
+    joint = own.rule is not None and own.rule.together and bool(beside)
+    drift, drifted = (None, False) if liquidatable or joint else _drift(position, own, price)
     return Levels(
         status=ALREADY_LIQUIDATABLE if liquidatable else NONE if price is None else OK,
         bankruptcy_price=bankruptcy,
@@ -181,16 +185,28 @@ def _solved(pool: Pool, group: Group, beside: Sequence[Group], position: Positio
     )
 
 
-def _bankruptcy(group: Group, collateral: float) -> float | None:
-    return margin.bankruptcy_price(collateral, group.legs, bankruptcy_fee(group.terms), group.terms.kind)
+def moving_legs(group: Group, gain: float) -> list[Leg]:
+    """Return the legs of *group*, with one more where the collateral *gain*s with its mark: an asset that follows it.
+
+    The asset's value at the present mark is in the collateral already, so this leg was entered there, without a
+    requirement.
+    """
+    if not gain or group.x is None:
+        return group.legs
+    return [*group.legs, Leg(gain, group.x, (Tier(0.0, 0.0),), smooth=True)]
 
 
-def _bankruptcy_danger(group: Group, price: float | None) -> int:
+def _bankruptcy(group: Group, collateral: float, gain: float) -> float | None:
+    fee, kind = bankruptcy_fee(group.terms), group.terms.kind
+    return margin.bankruptcy_price(collateral, group.legs, fee, kind, (gain, group.x or 0.0))
+
+
+def _bankruptcy_danger(group: Group, price: float | None, gain: float) -> int:
     """Return which way the equity, less a closing fee where the rule has one, is used up."""
     if price is None:
         return 0
     fee = bankruptcy_fee(group.terms)
-    net = sum([leg.quantity - fee * abs(leg.quantity) for leg in group.legs])
+    net = gain + sum([leg.quantity - fee * abs(leg.quantity) for leg in group.legs])
     return -1 if (net > 0.0) != (group.terms.kind == "inverse") else 1
 
 
@@ -241,8 +257,9 @@ def approximations(pool: Pool, position: Position, own: Terms, found: Levels) ->
         notes += rule.cross_approximations
     if position.quantity == 0.0:
         return tuple(notes)
-    if pool.assets:
-        notes.append(f"the other collateral ({', '.join(pool.assets)}) is held at its present value")
+    held = [name for name, symbol in pool.assets if symbol != position.symbol]
+    if held:
+        notes.append(f"the other collateral ({', '.join(held)}) is held at its present value")
     if len(pool.groups) > 1:
         notes.append("the marks of the account's other cross positions are held where they are")
     if table is not None and table.source:

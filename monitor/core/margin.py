@@ -193,7 +193,11 @@ def liquidation_price(
     healthy = surplus(x, collateral, legs) > 0.0
     turned = kind == "inverse"
     found: list[tuple[float, float, int]] = []
-    for up in (False, True):
+    ways: tuple[bool, ...] = (False, True)
+    if any(leg.slope for leg in legs):
+        # Where the rate rises with the coins it also reaches 1 as the price nears 0: no venue closes for that.
+        ways = ((sum(leg.quantity for leg in legs) > 0.0) != healthy,)
+    for up in ways:
         root = first_crossing(x, collateral, legs, up=up, falling=healthy)
         if root is not None and 1.0 / FAR < root / x < FAR:
             price = mark if root == x else coordinate(root, kind)  # 1 / (1 / mark) may be another number
@@ -232,19 +236,26 @@ def _only_root(collateral: float, leg: Leg) -> float:
     return (lost - way * found.deduction) / (size * (1.0 - way * (found.maintenance_rate + leg.fee)))
 
 
-def bankruptcy_price(collateral: float, legs: Sequence[Leg], fee: float = 0.0, kind: str = "linear") -> float | None:
+def bankruptcy_price(
+    collateral: float,
+    legs: Sequence[Leg],
+    fee: float = 0.0,
+    kind: str = "linear",
+    follows: tuple[float, float] = (0.0, 0.0),
+) -> float | None:
     """Return the price where equity is zero, or just pays a closing *fee*; None if no positive price does.
 
-    *collateral* is K plus the others' profit.
+    *collateral* is K plus the others' profit. Where an asset in it follows the mark, *follows* is what it gains per
+    unit of the coordinate, and the coordinate at which K has its value.
 
     >>> bankruptcy_price(5_000.0, [Leg(-1.0, 50_000.0, (Tier(0.0, 0.004),))])
     55000.0
     """
-    net = sum(leg.quantity - fee * abs(leg.quantity) for leg in legs)
+    net = sum(leg.quantity - fee * abs(leg.quantity) for leg in legs) + follows[0]
     if net == 0.0:
         return None
     value = sum(abs(leg.quantity) * leg.entry_price for leg in legs)
-    missing = sum(leg.quantity * leg.entry_price for leg in legs) - collateral
+    missing = sum(leg.quantity * leg.entry_price for leg in legs) - collateral + follows[0] * follows[1]
     x = missing / net
     if x <= 0.0 or not math.isfinite(x) or abs(missing) < LAST_DIGITS * value:
         return None

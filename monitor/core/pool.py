@@ -69,8 +69,10 @@ class Pool(msgspec.Struct):
     collateral: float | None
     missing: dict[str, list[str]]
     """What is unknown, by symbol; under "" what all of them lack."""
-    assets: tuple[str, ...] = ()
-    """What counts as collateral beside the balance."""
+    assets: tuple[tuple[str, str], ...] = ()
+    """What counts as collateral beside the balance, each with the symbol whose mark it follows, or nothing."""
+    follows: dict[str, float] = msgspec.field(default_factory=dict)
+    """What the collateral gains per unit of a symbol's mark, where an asset in it follows that mark."""
 
     @property
     def marked(self) -> bool:
@@ -112,12 +114,26 @@ def pool_of(account: Account, position: Position, terms: Mapping[str, Terms]) ->
     kinds = {group.terms.kind for group in groups.values()}
     if len(kinds) > 1:
         missing[""].append("one settlement asset: linear and inverse contracts do not share a balance")
-    pool = Pool(groups, None, missing, tuple(asset.asset for asset in account.assets) if cross else ())
-    if len(kinds) == 1:
+    pool = Pool(groups, None, missing)
+    if cross:
+        _take_assets(pool, account.assets)
+    if len(kinds) == 1 and not missing[""]:
         pool.collateral = _shared(account, members, terms, pool) if cross else _allotted(position, missing[""])
     if pool.collateral is not None and pool.marked:
         _add_reserves(pool, pool.collateral)
     return pool
+
+
+def _take_assets(pool: Pool, assets: Sequence[CollateralAsset]) -> None:
+    """Note the assets beside the balance, and which of them follow the mark of a contract."""
+    pool.assets = tuple((asset.asset, asset.symbol) for asset in assets)
+    for asset in assets:
+        group = pool.groups.get(asset.symbol)
+        if group is not None and group.terms.kind == "inverse":
+            what = f"{asset.symbol} is not quoted in it"
+            pool.missing[""].append(f"price of {asset.asset} in the settlement asset: {what}")
+        elif asset.symbol:
+            pool.follows[asset.symbol] = pool.follows.get(asset.symbol, 0.0) + asset.value_at(1.0)
 
 
 def tier_for(position: Position, its: Terms, notional: float) -> Tier | None:

@@ -155,7 +155,7 @@ class QuietBox:
                 return (moved,)
             self.bands = [(x, x) for x in xs]
             return range(len(xs))
-        if moved is not None and not was_near:
+        if moved is not None and not was_near and weights[moved] > 0.0:
             left_fall, left_rise = self._left_over(xs, moved, fall * ROOM, rise * ROOM)
             share = weights[moved] / weight
             if left_fall >= fall * share * LEAST and left_rise >= rise * share * LEAST:
@@ -297,7 +297,9 @@ def quiet_box(pool: Pool, watched: Sequence[Watched], gains: Mapping[str, Band])
     """
     if pool.collateral is None or not pool.marked or not pool.tiered:
         return None
-    if len(pool.groups) > 1 and any(group.reserve for group in pool.groups.values()):
+    if (len(pool.groups) > 1 or gains) and any(group.reserve for group in pool.groups.values()):
+        return None
+    if gains and any(group.terms.kind == "inverse" for group in pool.groups.values()):
         return None
     healthy = pool.surplus() > 0.0
     symbols = [*pool.groups, *(symbol for symbol in gains if symbol not in pool.groups)]
@@ -342,7 +344,7 @@ def quiet_part(group: Group | None, x: float, gain: float, watched: Sequence[Wat
         for distance, positive in ((position.low, True), (position.high, False)):
             if not 0.0 < distance < math.inf:
                 continue  # 0 is the surplus itself
-            moved = _moved(group, x, distance)
+            moved = _moved(group, x, distance, gain)
             if moved is None:
                 return None
             lines, where = moved
@@ -355,18 +357,18 @@ def quiet_part(group: Group | None, x: float, gain: float, watched: Sequence[Wat
     return Part((intercept, slope + gain), (-owed, net + gain), window, tuple(conditions), weight, _ways(*slopes))
 
 
-def _moved(group: Group, x: float, distance: float) -> tuple[list[Band], Band] | None:
+def _moved(group: Group, x: float, distance: float, gain: float) -> tuple[list[Band], Band] | None:
     """Return ``F(x*k) - F(x)`` as intercept and slope for moves by *distance*, and the window where they hold.
 
-    One move, towards danger, for a single leg; both for the legs of a pair, whose surplus must then be one straight
-    line between them.
+    One move, towards danger, for a single leg; both for the legs of a pair, or a leg beside an asset that follows its
+    mark, whose surplus must then be one straight line between them.
     """
     legs, inverse = group.legs, group.terms.kind == "inverse"
     if distance >= 1.0:
         return None
     intercept, slope, _ = margin.curve(0.0, legs, x)
     here = _window(legs, x)
-    single = len(legs) == 1
+    single = len(legs) == 1 and not gain
     rising = (legs[0].quantity < 0.0) != inverse  # the way to danger, in price
     lines, window = list[Band](), here
     for up in (rising,) if single else (False, True):
@@ -376,7 +378,7 @@ def _moved(group: Group, x: float, distance: float) -> tuple[list[Band], Band] |
         if not single and there != here:
             return None
         far_intercept, far_slope, _ = margin.curve(0.0, legs, x * factor)
-        lines.append((far_intercept - intercept, far_slope * factor - slope))
+        lines.append((far_intercept - intercept, far_slope * factor - slope + gain * (factor - 1.0)))
         window = (max(window[0], there[0] / factor), min(window[1], there[1] / factor))
     return lines, window
 

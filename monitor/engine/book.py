@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from monitor.core.account import Account, Position
 from monitor.core.alert_event import StoredState
 from monitor.core.alerts import Ladder
-from monitor.core.contract import TierTable
+from monitor.core.contract import Tier, TierTable, ladder_for
 from monitor.core.pool import Group, Pool, Terms, pool_of
 from monitor.engine.facts import SymbolFacts
 
@@ -34,7 +34,7 @@ class WatchedAccount(msgspec.Struct, frozen=True):
 class Book:
     """One account with the facts of its symbols; what all its positions share."""
 
-    __slots__ = ("_pool", "account", "facts", "subject", "unsaved", "version", "watched")
+    __slots__ = ("_pool", "_rates", "account", "facts", "subject", "unsaved", "version", "watched")
 
     def __init__(self, watched: WatchedAccount, facts: Mapping[str, SymbolFacts]) -> None:
         self.watched = watched
@@ -44,6 +44,7 @@ class Book:
         self.unsaved = False
         self._pool: Pool | None = None
         self.version = 0
+        self._rates: dict[str, TierTable] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -62,8 +63,25 @@ class Book:
     def terms(self, symbol: str) -> Terms:
         """Return what the sum needs of *symbol*: the operator's word first, then the venue's, then the tables."""
         facts, said = self.facts[symbol], self.watched.terms.get(symbol, Terms())
-        table = said.table or facts.table or self.watched.tables.get(symbol)
+        table = said.table or ladder_for(facts.table, said.rule) or self.watched.tables.get(symbol)
+        table = table or self._reported(symbol, said)
         return replace(said, mark_price=facts.mark.value if facts.mark.value > 0.0 else None, table=table)
+
+    def _reported(self, symbol: str, said: Terms) -> TierTable | None:
+        """Return the rate that the venue's own requirement means at the first mark, where there is no ladder.
+
+        Taken again at every mark it would not be a rate: the line of a short would run away from its mark.
+        """
+        mark, rule = self.facts[symbol].mark.value, said.rule
+        held = [(p, p.maintenance_margin) for p in self.account.positions if p.symbol == symbol]
+        amounts = [(p, amount) for p, amount in held if amount is not None]
+        if not amounts or rule is None or rule.maintenance in {"fixed", "entry"}:
+            return None
+        if symbol not in self._rates and mark > 0.0:
+            notional = sum(p.notional_at(mark, said.kind) for p, _ in amounts)
+            rate = sum(amount for _, amount in amounts) / notional
+            self._rates[symbol] = TierTable((Tier(0.0, rate),), "the venue's own requirement")
+        return self._rates.get(symbol)
 
     def settle_equity(self) -> bool:
         """Turn an equity into the balance it means at the first fresh marks; return whether the collateral is known.
@@ -79,7 +97,8 @@ class Book:
             return False
         kinds = [self.terms(p.symbol).kind for p in held]
         profit = sum(p.profit_at(mark.value, kind) for p, mark, kind in zip(held, marks, kinds, strict=True))
-        self.account = replace(account, balance=account.equity - profit, equity=None)
+        funding = sum(p.unsettled_funding for p in held)  # which a balance does not contain, and an equity does
+        self.account = replace(account, balance=account.equity - profit - funding, equity=None)
         self.unsaved = True
         self._pool = None
         return True
@@ -122,12 +141,11 @@ class Book:
     def _moves(self, pool: Pool) -> bool:
         """Return whether collateral or requirements of *pool* change with marks in other ways than by its groups."""
         followed = any(asset.symbol for asset in self.account.assets)
-        reported = any(p.maintenance_margin is not None for p in self.account.cross_positions())
-        return followed or reported or (len(pool.groups) > 1 and any(group.reserve for group in pool.groups.values()))
+        return followed or (len(pool.groups) > 1 and any(group.reserve for group in pool.groups.values()))
 
     def shared_symbols(self) -> list[str]:
         """Return the symbols whose marks the cross collateral hangs on."""
-        held = [p.symbol for p in self.account.cross_positions()]
+        held = [p.symbol for p in self.account.cross_positions() if p.quantity != 0.0]
         return list(dict.fromkeys([*held, *(a.symbol for a in self.account.assets if a.symbol)]))
 
     def gains(self) -> dict[str, tuple[float, float]]:

@@ -69,7 +69,7 @@ class Engine:
         self._present = Present()
         self._asleep: dict[Shared, None] = {}
         self._unarmed: dict[Shared, None] = {}
-        self._unsure: dict[Shared, None] = {}
+        self._unsure: dict[Watch, None] = {}
         self._besides: dict[Shared, None] = {}
         self._timed: set[Watch] = set()
         self._broken: set[Watch] = set()
@@ -144,7 +144,7 @@ class Engine:
             return NOTHING
         out = on(event, now)
         if self._unarmed:
-            self._arm_all()
+            self._arm_all(now)
         return out
 
     def _on_mark(self, event: ev.MarkPrice, now: float) -> Sequence[AlertEvent]:
@@ -209,6 +209,8 @@ class Engine:
                 armed.rearm()  # its own mark is still good: no other price speaks for it
             else:
                 out += self._try(armed, now, partial(armed.evaluate, price, source, now, live=own and live))
+                if own and not live:
+                    facts.triggers.arm(slot, price, price)  # it stopped the clearing: its own next mark goes on with it
         return out
 
     # --- positions that hang on one another's marks --------------------------------------------------------
@@ -216,13 +218,21 @@ class Engine:
     def _settle(self, shared: Shared, now: float, moved: SymbolFacts | None = None) -> list[AlertEvent]:
         """Look at those positions of an account whose lines the present marks may have met."""
         out: list[AlertEvent] = []
-        for watch in shared.settle(moved):
-            # While a jump waits for confirmation the mark may raise a level and must not let one go.
-            sure = watch.undisputed
-            if not sure:
-                self._unsure[shared] = None
-            out += self._try(watch, now, partial(watch.look, now, sure=sure))
+        try:
+            met = shared.settle(moved)
+        except Exception as error:  # noqa: BLE001 - one account must not take the others with it
+            self._break(shared.watches, error, now)
+            return out
+        for watch in met:
+            out += self._look(watch, now)
         return out
+
+    def _look(self, watch: Watch, now: float) -> list[AlertEvent]:
+        """Evaluate a position. While a jump waits for confirmation the mark may raise a level and let none go."""
+        sure = watch.undisputed
+        if not sure:
+            self._unsure[watch] = None
+        return self._try(watch, now, partial(watch.look, now, sure=sure))
 
     def _beside(self, shared: Shared, facts: SymbolFacts, price: float, source: str, now: float) -> list[AlertEvent]:
         """Let a price that stands in for a mark work on the account's own positions in that symbol."""
@@ -244,22 +254,27 @@ class Engine:
         for shared in list(islice((s for s in sleepers if s.ready()), AWAKENED)):
             for watch in shared.watches:
                 self._try(watch, now, watch.solve)
-            self._present.forget(shared.book)
             shared.awake = all(watch.solved for watch in shared.watches)
+            del self._asleep[shared]
             if shared.awake:
-                del self._asleep[shared]
+                self._present.forget(shared.book)
+            else:
+                self._asleep[shared] = None  # behind those that were not tried yet
             for watch in shared.watches:
                 out += self._qualify(watch, now)
                 if shared.awake:
-                    out += self._try(watch, now, partial(watch.look, now, sure=watch.undisputed))
+                    out += self._look(watch, now)
                     out += watch.drift(now)
         return out
 
-    def _arm_all(self) -> None:
+    def _arm_all(self, now: float) -> None:
         """Arm the accounts anew whose positions were looked at."""
         while self._unarmed:
             shared, _ = self._unarmed.popitem()
-            shared.arm()
+            try:
+                shared.arm()
+            except Exception as error:  # noqa: BLE001 - one account must not take the others with it
+                self._break(shared.watches, error, now)
 
     def _try(self, watch: Watch, now: float, work: Callable[[], list[AlertEvent] | None]) -> list[AlertEvent]:
         """Do *work* for one position, and note what it leaves to do."""
@@ -279,13 +294,18 @@ class Engine:
         try:
             return work() or []
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the neighbours
+            self._break([watch], error, now)
+            return []
+
+    def _break(self, watches: Sequence[Watch], error: Exception, now: float) -> None:
+        """Take positions whose evaluation raised for unknown, for a while."""
+        for watch in watches:
             watch.broken_until = now + BROKEN_SECONDS
             self._broken.add(watch)
             if watch.set_quality(Quality.STALE, "error", now):
                 self._venues[watch.facts.venue].silence.note(watch, now)
             if self._report is not None:
                 self._report(watch.subject, error)
-            return []
 
     def _on_last(self, event: ev.LastPrice, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
@@ -346,7 +366,7 @@ class Engine:
         if not watch.facts.live and watch.state.quality is Quality.STALE and watch.state.reason == "no_data":
             self._timed.discard(watch)
             return []  # silence brings no new price to look at
-        return self._try(watch, now, partial(watch.look, now))
+        return self._look(watch, now)
 
     def tick(self, now: float) -> Sequence[AlertEvent]:
         """Let time pass: stale data, quarantines, clearing times, accounts that share collateral, data alerts."""
@@ -357,11 +377,9 @@ class Engine:
                     out += self._release(facts, now)
                 out += self._requalify(facts, now, thorough=True)
         out += self._awaken(now, self._asleep)
-        for shared in list(self._unsure):
-            if all(watch.undisputed for watch in shared.watches):
-                del self._unsure[shared]
-                for watch in shared.watches:
-                    out += self._try(watch, now, partial(watch.look, now))
+        for watch in [w for w in self._unsure if w.undisputed]:
+            del self._unsure[watch]
+            out += self._look(watch, now)
         for watch in list(self._timed):
             if watch.state.quality is Quality.LIVE and watch.undisputed:
                 out += self._try(watch, now, partial(watch.expire, watch.facts.mark.value, now))
@@ -370,7 +388,7 @@ class Engine:
             out += self._resolve(watch, now)
         for venue in self._venues.values():
             out += venue.silence.tick(now)
-        self._arm_all()
+        self._arm_all(now)
         self.last_pass = now
         return out
 
@@ -380,7 +398,7 @@ class Engine:
         self._try(watch, now, watch.solve)
         out = self._qualify(watch, now)
         if watch.lines != before:
-            out += self._try(watch, now, partial(watch.look, now, sure=watch.undisputed))
+            out += self._look(watch, now)
         return out
 
     # --- terms ---------------------------------------------------------------------------------------------
@@ -413,13 +431,18 @@ class Engine:
         if ladder_problem(tiers) is not None or not _continuous(tiers):
             self._venues[event.venue].rejected.add("bad_tiers")
             return NOTHING
-        facts.table = TierTable(tiers, "announced by the venue")
         key = facts.venue, facts.symbol
         watches = dict.fromkeys(self._by_symbol[key])
         for shared in self._shared.get(key, ()):
-            shared.book.forget()
-            self._present.forget(shared.book)
             watches |= dict.fromkeys(shared.watches)  # the requirement of one weighs on all of them
+        for watch in watches:
+            if not watch.alone:
+                self._try(watch, now, watch.solve)  # others' marks have moved since: that is not the ladder's doing
+        facts.table = TierTable(tiers, "announced by the venue")
+        for book in dict.fromkeys(watch.book for watch in watches):
+            book.forget()
+        for shared in self._shared.get(key, ()):
+            self._present.forget(shared.book)
         out: list[AlertEvent] = []
         for watch in watches:
             known, before = watch.solved, watch.levels.liquidation_price

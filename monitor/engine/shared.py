@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import inf
 
 from monitor.core import alerts
+from monitor.core.alerts import Quality
 from monitor.core.quiet import Band, Part, QuietBox, Watched, quiet_box, quiet_part
 from monitor.engine.book import Book
 from monitor.engine.facts import SymbolFacts
@@ -19,8 +20,7 @@ from monitor.engine.watch import Watch
 class Shared:
     """The cross positions of one account, ``watches``, and every symbol that their collateral hangs on.
 
-    ``awake`` once all of it is known and solved; ``unsure`` while a mark that was looked at had a jump waiting;
-    ``beside`` while a symbol's band is one for prices that stand in for its mark.
+    ``awake`` once all of it is known and solved; ``beside`` while a symbol's band is one for prices that stand in for its mark.
     """
 
     __slots__ = (
@@ -45,7 +45,7 @@ class Shared:
         self._quiet = [Watched(watch.position.symbol, -inf, inf) for watch in watches]
         self._stale: set[SymbolFacts] = set()
         self._box: QuietBox | None = None
-        self.awake = self.unsure = self.beside = False
+        self.awake = self.beside = False
 
     def ready(self) -> bool:
         """Return whether every mark has come and the collateral is known."""
@@ -64,8 +64,11 @@ class Shared:
 
         *moved* is the one symbol whose mark has left its band, where it is one.
         """
+        if self.beside:
+            self._box = None
+            return self.watches  # a band in place of the box's own stood there: nobody has watched since
         xs = self._xs()
-        at = None if moved is None or self.beside or self._stale else self.facts.index(moved)
+        at = None if moved is None or self._stale else self.facts.index(moved)
         if self._box is not None:
             for number in self._box.left(xs, at):
                 self._stale.add(self.facts[number])
@@ -81,10 +84,10 @@ class Shared:
         if -1 in met:
             self._box = None  # a sign has changed: other lines count from here on
             return self.watches
-        return [self.watches[number] for number in sorted(set(met))]
+        return [self.watches[number] for number in sorted(set(met))] or self.watches
 
     def arm(self) -> None:
-        """Arm the bands around the present marks: points, where every price must be looked at."""
+        """Arm the bands around the present marks, and points where every price must be looked at."""
         if not self.awake:
             return  # not all marks are known
         xs = self._xs()
@@ -103,7 +106,10 @@ class Shared:
         low, high = 0.0, inf
         for watch in self.watches:
             if watch.facts is facts:
-                band = alerts.quiet_band(watch.state, price, watch.lines, watch.ladder)
+                if watch.state.quality is Quality.LIVE:
+                    band = price, price  # its own mark is still good: the next one must be looked at
+                else:
+                    band = alerts.quiet_band(watch.state, price, watch.lines, watch.ladder)
                 low, high = max(low, band[0]), min(high, band[1])
         facts.triggers.arm(self.slots[self.facts.index(facts)], low, high)
 

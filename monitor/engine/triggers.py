@@ -119,4 +119,5 @@ class TriggerBook:
         if price >= self.high:
             fired += self._above.fire(price)
             self.high = self._above.top
+            fired = list(dict.fromkeys(fired))  # a band without width has both of its ends there
         return fired

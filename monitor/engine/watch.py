@@ -80,7 +80,9 @@ class Watch:
         symbols = book.shared_symbols() if position.margin_mode == "cross" else [position.symbol]
         self.siblings = [book.facts[symbol] for symbol in sorted({*symbols} - {position.symbol})]
         pair = sum(p.symbol == position.symbol for p in book.account.cross_positions())
-        self.alone = position.margin_mode != "cross" or (len(symbols) == 1 and pair == 1)
+        followed = any(asset.symbol for asset in book.account.assets)
+        shares = position.margin_mode == "cross" and position.quantity != 0.0
+        self.alone = not shares or (len(symbols) == 1 and pair == 1 and not followed)
         self.legs: list[Leg] = []
         self.subject = f"{book.account.name}/{position.name}"
         self.ladder = book.watched.ladders.get(position.name, book.watched.ladder)
@@ -119,10 +121,11 @@ class Watch:
             pool = self.book.pool(self.position)
             if not self.alone and self.version == self.book.version:
                 return  # nothing has moved since
-            self.version = self.book.version
             self.levels = levels.levels_in(pool, self.position)
+            self.version = self.book.version  # only now: what raised must be tried again
             group = pool.groups.get(self.position.symbol)
-            self.legs = group.legs if group is not None else []
+            gain = pool.follows.get(self.position.symbol, 0.0)
+            self.legs = levels.moving_legs(group, gain) if group is not None else []
         self.lines = self.levels.lines() if self.solved else NO_LINES
 
     def amounts(self, price: float, known: Levels) -> tuple[float, float, float] | None:
@@ -190,6 +193,8 @@ class Watch:
 
     def expire(self, price: float, now: float) -> list[AlertEvent]:
         """Let time work on the ladder."""
+        if not self.alone:
+            self.solve()  # where it is quiet follows from its lines at the marks of now
         return self._after(alerts.expire(self.state, self.ladder, now), price, now)
 
     def rearm(self) -> None:

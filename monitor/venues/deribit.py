@@ -34,7 +34,11 @@ _LINEAR = LiquidationRule(
     approximations=(
         "the standard margin in force since 2026-10-01 is not published: rate and slope are as the operator gives them",
     ),
-    cross_approximations=(PORTFOLIO_MARGIN,),
+    together=True,
+    cross_approximations=(
+        PORTFOLIO_MARGIN,
+        "the venue's own estimate moves all marks together: compare it with the fatal move",
+    ),
 )
 
 RULES = {"linear": _LINEAR, "inverse": msgspec.structs.replace(_LINEAR, name="Deribit inverse")}

@@ -460,11 +460,13 @@ def test_a_collateral_coin_counts_with_its_haircut_and_a_debt_counts_whole(solve
     assert answer.collateral == pytest.approx(1_000 + 5_400 - 100)
 
 
-def test_a_collateral_coin_that_is_also_the_position_s_is_held_at_its_price_now(solve):
+def test_a_collateral_coin_that_is_also_the_position_s_falls_with_it(solve):
+    """5 of balance and 0.05 coins: 5 + 0.05 P + P - 100 = 0.05 P."""
     coins = (CollateralAsset("X", 0.05, 1.0, symbol="X"),)
     terms = {"X": solve.terms(100, FLAT)}
     with_coin = solve.cross(("X", 1, 100), terms=terms, balance=5, assets=coins)
-    assert with_coin.liquidation_price == solve.cross(("X", 1, 100), terms=terms, balance=10).liquidation_price
+    assert with_coin.liquidation_price == pytest.approx(95.0)
+    assert with_coin.bankruptcy_price == pytest.approx(95.0 / 1.05)
 
 
 @pytest.mark.parametrize(("funding", "collateral"), [(0.6, 10.6), (-0.6, 9.4)])

@@ -92,6 +92,8 @@ class Twin:
         self.others = [p for p in self.members if p.symbol != self.symbol]
         self.collateral = self._collateral(account)
         self.others_gain = sum(gain(p, terms[p.symbol], terms[p.symbol].mark_price) for p in self.others)
+        mine = [a for a in account.assets if a.symbol == position.symbol] if position.margin_mode == "cross" else []
+        self.followed = sum(a.amount * a.rate if a.amount > 0.0 else a.amount for a in mine)
         self.reserves = [self._reserve(p) for p in self.own]
         self.reserve = sum(self.reserves)
         self.held = sum(required(p, terms[p.symbol], terms[p.symbol].mark_price) for p in self.others)
@@ -131,7 +133,8 @@ class Twin:
         return worth(position, its, position.entry_price) / position.leverage + gain(position, its, price)
 
     def equity(self, price: float) -> float:
-        return self.collateral + self.others_gain + sum(gain(p, self.its, price) for p in self.own)
+        followed = self.followed * (price - self.mark)  # an asset of the collateral whose price is this very mark
+        return self.collateral + followed + self.others_gain + sum(gain(p, self.its, price) for p in self.own)
 
     def requirement(self, price: float) -> float:
         return self.held + self.reserve + sum(required(p, self.its, price) for p in self.own)
@@ -144,6 +147,14 @@ class Twin:
         floors = [tier.floor for tier in self.its.table.tiers[1:]] if self.its.table is not None else []
         inverse = self.its.kind == "inverse"
         return [abs(p.quantity) / floor if inverse else floor / abs(p.quantity) for p in self.own for floor in floors]
+
+    def ways(self) -> tuple[bool, ...]:
+        """Up, down or both: where a rate rises with the coins, only the way that its net side is hurt, or helped."""
+        its = self.its
+        if its.rule.maintenance != "size" or its.kind != "inverse" or its.table is None or not its.maintenance_slope:
+            return (False, True)
+        hurt_by_rise = sum(p.quantity for p in self.own) < 0.0
+        return (hurt_by_rise == (self.surplus(self.mark) > 0.0),)
 
     def end(self) -> Sum:
         """The sum whose zero is the bankruptcy price."""
@@ -171,7 +182,7 @@ class Twin:
         """Where the venue closes: the mark once that is past the liquidation price; None if it never does."""
         if self.surplus(self.mark) <= 0.0:
             return self.mark
-        found = nearest_change(self.surplus, self.mark, self.boundaries())
+        found = nearest_change(self.surplus, self.mark, self.boundaries(), self.ways())
         return None if found is None else found[0]
 
     def shared_out(self) -> bool:
@@ -196,12 +207,14 @@ class Twin:
         return gross * 4e-15 / max(min(slopes), gross / price * 1e-7)
 
 
-def nearest_change(total: Sum, mark: float, boundaries: list[float] | None = None) -> tuple[float, int] | None:
-    """The nearest sign change of a sum, and which way from there it is not positive."""
+def nearest_change(
+    total: Sum, mark: float, boundaries: list[float] | None = None, ways: tuple[bool, ...] = (False, True)
+) -> tuple[float, int] | None:
+    """The nearest sign change of a sum, up or down, and which way from there it is not positive."""
     healthy = total(mark) > 0.0
     found = [
         (abs(price - mark), price, 1 if up == healthy else -1)
-        for up in (False, True)
+        for up in ways
         if (price := change_one_way(total, mark, boundaries or [], up=up)) is not None
     ]
     return min(found)[1:] if found else None
@@ -373,9 +386,11 @@ def assets_of(draw: st.DrawFn, gross: float, symbols: list[str], terms: Mapping[
 # They agree.
 
 
-def agree(twin: Twin, total: Sum, ours: float | None, way: int | None = None) -> None:
+def agree(
+    twin: Twin, total: Sum, ours: float | None, way: int | None = None, ways: tuple[bool, ...] = (False, True)
+) -> None:
     """Assert that the closed form and its twin name one zero of *total*, and the same *way* to danger."""
-    mark, theirs = twin.mark, nearest_change(total, twin.mark, twin.boundaries())
+    mark, theirs = twin.mark, nearest_change(total, twin.mark, twin.boundaries(), ways)
     event("none" if theirs is None else f"danger {theirs[1]:+d}")
     if ours is None or theirs is None or max(ours, theirs[0]) > mark * 1e9:
         # Whether there is a price so near to zero or infinity, or none at all, may hang on a last digit.
@@ -404,7 +419,7 @@ def test_the_liquidation_price_is_that_of_the_twin(shape, kind, data):
     case = data.draw(cases(shape, kind))
     twin, answer = Twin(*case), case.solve()
     assume(answer.status != "unavailable")
-    agree(twin, twin.surplus, answer.liquidation_price, answer.danger)
+    agree(twin, twin.surplus, answer.liquidation_price, answer.danger, twin.ways())
 
 
 @shapes

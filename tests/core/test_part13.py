@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
 import pytest
 
 from monitor.core.account import Account, CollateralAsset, Position
@@ -315,14 +314,10 @@ def test_29_a_leg_of_an_account_is_solved_with_the_other_marks_held(nearly_hedge
 
 
 def test_29_a_coin_that_is_collateral_as_well_moves_with_its_leg(nearly_hedged):
-    """Short 30 ETH against 2 in the collateral: 3487.72, where the collateral held still would say 3458.75.
-
-    The BTC leg at its mark has no profit and takes a requirement of 600 off the balance.
-    """
+    """Short 30 ETH against 2 in the collateral: 3487.72, where the collateral held still would say 3458.75."""
     account, terms = nearly_hedged
-    eth = msgspec.structs.replace(account, positions=account.positions[1:], balance=10_000 - 600)
-    answer = shock(eth, eth.positions[0], terms)
-    assert (answer.killer, answer.killer_price) == ("ETH", pytest.approx(3_487.72, abs=0.005))
+    answer = position_levels(account, account.positions[1], terms)
+    assert answer.liquidation_price == pytest.approx(3_487.72, abs=0.005)
 
 
 def test_29_moved_together_the_same_account_bears_83_percent_and_decorrelated_6(nearly_hedged):

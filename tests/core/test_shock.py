@@ -72,8 +72,8 @@ def test_coin_moved_alone_takes_its_collateral_along(article) -> None:
     found = shock(account, account.positions[1], {**its, "BTC": terms(60_000.0, (0.0, 0.005))})
     assert found.killer == "ETH"
     assert found.killer_price == pytest.approx((10_000 + 90_000 - 3) / (30.3 - 1.8), rel=1e-12)
-    held = position_levels(account, account.positions[1], its)
-    assert held.liquidation_price == pytest.approx((15_400 + 90_000 - 3) / 30.3, rel=1e-12)
+    alone = position_levels(account, account.positions[1], its)
+    assert found.killer_price == pytest.approx(alone.liquidation_price, rel=1e-12)
 
 
 def test_eth_leg_of_the_worked_example_dies_at_3487_72(article) -> None:

@@ -215,3 +215,111 @@ def test_a_coin_margined_account_waits_for_all_of_its_marks():
     assert desk.tick(1.5) == []
     assert desk.marks(2.0, A=100.0, B=100.0) == []
     assert {view.quality for view in desk.views(2.0).values()} == {Quality.LIVE}
+
+
+# --- what fresh eyes found ---------------------------------------------------------------------------------
+
+
+def test_collateral_in_the_coin_of_the_only_position_moves_its_line():
+    """Long 10 A on 20 coins of A and a debt: at 88 its whole equity is 30 x 88 - 2,650, which is below 0."""
+    coins = CollateralAsset("A", 20.0, symbol="A")
+    desk = Desk(Account("main", "demo", (cross("a", "A", 10.0),), balance=-1_650.0, assets=(coins,)))
+    assert desk.marks(1.0, A=100.0) == []
+    said = []
+    for second, price in enumerate((97.0, 93.0, 90.0, 88.5, 88.0), 2):
+        said += desk.marks(float(second), A=price)
+    assert said == ["a position.warning", "a position.critical", "a position.liquidation", "a position.bankruptcy"]
+
+
+def test_a_new_ladder_moves_the_line_of_a_lone_cross_position():
+    desk = Desk(Account("main", "demo", (cross("a", "A", 10.0),), balance=200.0))
+    desk.marks(1.0, A=100.0)
+    said = desk.engine.apply(ev.TierTableChanged("demo", "A", ((0.0, 0.1, 0.0),), 1.5), 1.5)
+    assert [a.kind for a in said] == ["position.terms_changed"]
+
+
+def test_the_same_ladder_again_says_nothing_although_other_marks_have_moved():
+    desk = Desk(two(balance=900.0))
+    desk.marks(1.0, A=100.0, B=100.0)
+    for second in range(2, 12):
+        desk.marks(float(second), A=100.0, B=100.0 + 0.2 * second)
+    assert desk.engine.apply(ev.TierTableChanged("demo", "A", ((0.0, 0.01, 0.0),), 12.0), 12.0) == []
+
+
+def test_a_level_that_an_undated_mark_raised_is_let_go_in_the_end():
+    desk = Desk(two(balance=200.0))
+    desk.marks(1.0, A=100.0, B=100.0)
+    desk.marks(2.0, A=100.0, B=100.0)
+    raised = desk.engine.apply(ev.MarkPrice("demo", "A", 83.0, 2.0), 2.5)  # another price of the same venue time
+    assert [a.kind for a in raised] == ["position.critical"]
+    said = []
+    for second in range(3, 200):
+        said += desk.marks(float(second), A=100.0 + 0.001 * second, B=100.0)
+        said += desk.tick(second + 0.5)
+    assert said[-1] == "a position.resolved"
+
+
+def test_accounts_that_cannot_be_solved_keep_no_other_asleep():
+    bad = [replace(two(), name=f"bad-{n}") for n in range(AWAKENED + 5)]
+    good = [replace(two(), name=f"good-{n}", positions=(cross("c", "C", 1.0), cross("d", "D", 1.0))) for n in range(3)]
+    bare = replace(TERMS, table=None)
+    said = [WatchedAccount(a, dict.fromkeys(a.symbols(), bare)) for a in bad]
+    said += [WatchedAccount(a, dict.fromkeys(a.symbols(), TERMS)) for a in good]
+    engine = Engine(said, {"demo": {"mark": 1.0}}, 0.0)
+    engine.apply(ev.VenueTime("demo", 0.0), 0.0)
+    for second in range(1, 5):
+        for symbol in "ABCD":
+            engine.apply(ev.MarkPrice("demo", symbol, 100.0, float(second)), float(second))
+        engine.tick(second + 0.5)
+    views = engine.position_views(0, engine.position_count(), 5.0)
+    assert {v.quality for v in views if v.account.startswith("good")} == {Quality.LIVE}
+
+
+def test_collateral_that_counts_nothing_disturbs_nobody():
+    nothing = CollateralAsset("C", 5.0, 0.0, symbol="C")
+    desk = Desk(Account("main", "demo", (cross("a", "A", 10.0),), balance=40.0, assets=(nothing,)))
+    desk.marks(1.0, A=100.0, C=10.0)
+    for second in range(2, 60):
+        desk.marks(float(second), A=100.0, C=10.0 * 1.02**second)
+    assert desk.views(60.0)["a"].quality is Quality.LIVE
+
+
+def test_an_equity_contains_the_funding_that_is_still_to_come():
+    held = cross("a", "A", 10.0, unsettled_funding=-50.0)
+    account = Account("main", "demo", (held,), equity=300.0)
+    desk = Desk(account)
+    desk.marks(1.0, A=100.0)
+    expected = position_levels(account, held, {"A": replace(TERMS, mark_price=100.0)})
+    assert desk.views(1.0)["a"].liquidation_price == pytest.approx(expected.liquidation_price, rel=1e-12)
+
+
+def test_a_reported_requirement_gives_one_rate_for_good():
+    held = Position("a", "A", -10.0, 100.0, "isolated", 500.0, 10.0, maintenance_margin=100.0)
+    desk = Desk(Account("main", "demo", (held,)), terms=replace(TERMS, table=None))
+    desk.marks(1.0, A=100.0)
+    before = desk.views(1.0)["a"].liquidation_price
+    assert before == pytest.approx(1_500.0 / 11.0)
+    desk.marks(2.0, A=120.0)
+    assert desk.views(2.0)["a"].liquidation_price == before
+
+
+def test_an_account_whose_evaluation_raises_leaves_the_others_alone(monkeypatch):
+    other = replace(two(balance=200.0), name="other", positions=(cross("c", "A", 10.0), cross("d", "B", 10.0)))
+    desk = Desk(two(balance=200.0), other)
+    desk.marks(1.0, A=100.0, B=100.0)
+    monkeypatch.setattr(
+        type(desk.engine._shared["demo", "A"][0]), "settle", _raising(desk.engine._shared["demo", "A"][0])
+    )
+    assert desk.marks(2.0, A=83.0, B=100.0) == ["c position.critical", "d position.critical"]
+    assert desk.views(2.0)["a"].reason == "error"
+
+
+def _raising(broken):
+    settle = type(broken).settle
+
+    def instead(self, moved=None):
+        if self is broken:
+            raise ValueError("made up")
+        return settle(self, moved)
+
+    return instead

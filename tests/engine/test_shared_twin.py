@@ -121,7 +121,7 @@ def collateral(positions: Sequence[Position], share: int, kind: str) -> float:
 many = settings(
     max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
-held = st.lists(shares, min_size=2, max_size=4)
+held = st.lists(shares, min_size=1, max_size=4)
 entries = st.lists(st.integers(-10, 10), min_size=4, max_size=4)
 backed = st.integers(2, 14)
 
