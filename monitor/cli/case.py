@@ -62,6 +62,15 @@ class Case:
         return [group for group in self.pool.groups.values() if group.symbol != self.position.symbol]
 
     @property
+    def gain(self) -> float:
+        """Return what the collateral gains per unit of the mark, where an asset in it follows that mark."""
+        return self.pool.follows.get(self.position.symbol, 0.0)
+
+    def gained(self, price: float) -> float:
+        """Return what the collateral gains by that when the mark moves to *price*."""
+        return self.gain * (price - self.own.mark_price) if self.gain and self.own.mark_price is not None else 0.0
+
+    @property
     def others_profit(self) -> float | None:
         """Return the profit of the positions in other symbols, None where a mark is unknown."""
         return None if any(g.mark is None for g in self.beside) else sum(g.profit for g in self.beside)
@@ -70,6 +79,11 @@ class Case:
     def shown_price(self) -> float | None:
         """Return the liquidation price as the venue shows it, None where it does not round or its tick is unknown."""
         return None if self.found.status != "ok" else self.to_tick(self.found.liquidation_price)
+
+    @property
+    def shown_bankruptcy_price(self) -> float | None:
+        """Return the bankruptcy price likewise."""
+        return None if self.found.collateral is None else self.to_tick(self.found.bankruptcy_price)
 
     def to_tick(self, price: float | None) -> float | None:
         """Return *price* rounded as the venue does, None where it does not or its tick is unknown."""

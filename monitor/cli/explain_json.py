@@ -9,8 +9,13 @@ from monitor.core.contract import SWITCHES
 
 
 def as_json(case: Case) -> dict[str, object]:
-    """Return the answer for machines."""
+    """Return the answer for machines.
+
+    The equity is ``collateral`` + ``profit`` (of both legs, in a hedge pair) + ``others_profit``; ``margin`` and
+    ``balance`` are what the file says, or ``margin`` what follows from the leverage there.
+    """
     position, found = case.position, case.found
+    priced, solved = found.equity is not None, found.maintenance_margin is not None
     answer: dict[str, object] = {
         "name": position.name,
         "account": case.account.name,
@@ -20,6 +25,11 @@ def as_json(case: Case) -> dict[str, object]:
         "kind": case.own.kind,
         "margin_mode": position.margin_mode,
         "status": found.status,
+        "contracts": position.contracts,
+        "quantity": position.quantity,
+        "entry_price": position.entry_price,
+        "margin": position.margin,
+        "balance": case.account.balance if position.margin_mode == "cross" else None,
         "mark_price": case.own.mark_price,
         "liquidation_price": found.liquidation_price,
         "bankruptcy_price": found.bankruptcy_price,
@@ -27,16 +37,23 @@ def as_json(case: Case) -> dict[str, object]:
         "bankruptcy_distance_ratio": found.bankruptcy_distance_ratio,
         "buffer_ratio": found.buffer_ratio,
         "shown_liquidation_price": case.shown_price,
+        "shown_bankruptcy_price": case.shown_bankruptcy_price,
         "reported_liquidation_price": position.reported_liquidation_price,
         "drift_ratio": found.drift_ratio,
         "drifted": found.drifted,
         "notional": found.notional,
+        "collateral": found.collateral,
+        "profit": found.profit,
+        "others_profit": found.others_profit if priced else None,
+        "others_maintenance": found.others_maintenance if solved else None,
+        "closing_fee_reserve": found.reserve if solved else None,
         "equity": found.equity,
         "maintenance_margin": found.maintenance_margin,
         "margin_ratio": found.margin_ratio,
         "tier": _tier(case),
         "rule": _rule(case),
         "shock": case.shock,
+        "target": case.restore.target,
         "restore": case.restore,
         "advice": case.advice,
         "missing": found.missing,

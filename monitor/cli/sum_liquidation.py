@@ -39,6 +39,9 @@ def liquidation(case: Case) -> Iterator[Row]:
         why = "brings it back" if already else "liquidates this position"
         yield word, "none", f"no positive price {why}"
         return
+    if case.gain:
+        names = ", ".join(asset.asset for asset in case.account.assets if asset.symbol == case.position.symbol)
+        yield "follows the mark", figure(case.gain), f"{names} of the collateral: so much of it moves with this price"
     yield word, figure(price), from_mark(case, price, found.liquidation_distance_ratio)
     if any(leg.slope for _, leg in case.pairs):
         yield from _quadratic(case, free, price)
@@ -62,7 +65,19 @@ def _solved(case: Case, free: float, price: float) -> str:
         way, size = math.copysign(1.0, leg.quantity), abs(leg.quantity)
         rates = tier.maintenance_rate, leg.fee
         moving.append((-way * size * (1.0 - way * sum(rates)), _moving(leg, *rates)))
+    constant, moving = [*constant, *_as_of_mark(case)], [*moving, *_with_mark(case)]
     return fraction(moving, constant, price) if kind == "inverse" else fraction(constant, moving, price)
+
+
+def _as_of_mark(case: Case) -> list[Part]:
+    """Return what takes the assets that follow the mark out of the collateral, which has them at the present mark."""
+    mark = case.own.mark_price
+    return [] if mark is None or not case.gain else [(-case.gain * mark, f"{figure(abs(case.gain))} x {figure(mark)}")]
+
+
+def _with_mark(case: Case) -> list[Part]:
+    """Return these assets beside the legs, for the half of a fraction that goes with the price."""
+    return [(-case.gain, "")] if case.gain else []
 
 
 def _constant(case: Case, position: Position, leg: Leg, deduction: float) -> list[Part]:
@@ -135,7 +150,7 @@ def bankruptcy(case: Case) -> Iterator[Row]:
             yield from _zero_price(case)
         else:
             yield "", "", _no_equity(case, price)
-        shown = case.to_tick(price)
+        shown = case.shown_bankruptcy_price
         if shown is not None:
             yield "shown as", figure(shown), f"rounded against the holder to the tick {figure(case.own.tick_size)}"
     elif found.collateral is None or case.others_profit is None:
@@ -173,6 +188,7 @@ def _no_equity(case: Case, price: float) -> str:
         value = product(position.quantity, position.entry_price, kind)
         constant.append((-leg.quantity * leg.entry_price, value))
         moving.append((fee * abs(leg.quantity) - leg.quantity, _moving(leg, fee)))
+    constant, moving = [*constant, *_as_of_mark(case)], [*moving, *_with_mark(case)]
     return fraction(moving, constant, price) if kind == "inverse" else fraction(constant, moving, price)
 
 
@@ -188,9 +204,10 @@ def _zero_price(case: Case) -> Iterator[Row]:
     price = case.own.mark_price if already else found.liquidation_price
     assert price is not None
     assert found.equity is not None
-    needed = margin.requirement(coordinate(price, kind), leg)
+    x = coordinate(price, kind)
+    needed = margin.requirement(x, leg)
     used, share_of = amount(abs(needed)), needed
-    equity = (found.collateral or 0.0) + found.others_profit + margin.profit(coordinate(price, kind), leg)
+    equity = (found.collateral or 0.0) + found.others_profit + margin.profit(x, leg) + case.gained(price)
     whole = found.others_maintenance + needed
     if already or not math.isclose(equity, whole, rel_tol=1e-9):  # where the requirement jumps, it is not the equity
         used = f"{amount(abs(equity))} x {used} / {amount(abs(whole))}"

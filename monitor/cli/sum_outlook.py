@@ -79,7 +79,10 @@ def remedies(case: Case) -> Iterator[Row]:
     if plan.reduce_contracts is None:
         yield "or reduce by", "none", "no reduction brings it there"
     else:
-        how = f"contracts, {percent(plan.reduce_ratio)} of the position, for the same"
+        how = f"contracts ({percent(plan.reduce_ratio)} of the position)"
+        if plan.released_margin:
+            how += f" and add back the {amount(plan.released_margin)} of margin that it releases"
+        how += ", for the same"
         yield "or reduce by", figure(plan.reduce_contracts), how
 
 
@@ -95,6 +98,7 @@ def _at_target(case: Case) -> Iterator[Row]:
     price = mark * (1.0 + found.danger * plan.target)
     x = margin.coordinate(price, kind)
     equity = found.collateral + found.others_profit + sum(margin.profit(x, leg) for _, leg in case.pairs)
+    equity += case.gained(price)
     required = found.others_maintenance + sum(margin.requirement(x, leg) for _, leg in case.pairs)
     if found.status == OK and math.isclose(required - equity, plan.top_up, rel_tol=1e-6):
         sign = "+" if found.danger > 0 else "-"

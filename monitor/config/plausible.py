@@ -1,19 +1,21 @@
 """Whether figures can be meant as they stand: every position with what its venue makes of it, then each account.
 
 A slip that leaves no sensible reading is a problem; what could be true is a warning that names the other reading
-(``monitor.config.slips``). Good figures of any venue give neither.
+(``monitor.config.slips``, ``.unsaid``, ``.settlement``). Good figures of any venue give neither.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from monitor.config import slips, unsaid
 from monitor.config.places import Problems
 from monitor.config.settings import AccountFile, Rules
-from monitor.config.slips import CHECKS, Case, Finding
+from monitor.config.settlement import shared_balance
+from monitor.config.slips import Case, Finding
+from monitor.config.unsaid import unknown_kind
 from monitor.config.watchable import ShippedTiers
 from monitor.core.account import Account, Position
 from monitor.core.contract import TierTable
@@ -42,8 +44,8 @@ def check_plausible(
         whole = msgspec.structs.replace(account, positions=tuple(readable))
         for position in readable:
             case = _case(whole, position, accounts, terms, rules[account.venue])
-            found.update(dict.fromkeys(finding for check in CHECKS for finding in check(case)))
-        found.update(dict.fromkeys(_account_findings(whole, accounts, terms)))
+            found.update(dict.fromkeys(_findings(case)))
+        found.update(dict.fromkeys(shared_balance(whole, accounts, terms)))
     for place, message, fatal in found:
         if fatal:
             problems.add(place, message)
@@ -115,29 +117,7 @@ def _collateral(account: Account, terms: Mapping[str, Terms]) -> float | None:
     return total
 
 
-def _account_findings(account: Account, accounts: AccountFile, terms: Mapping[str, Terms]) -> Iterator[Finding]:
-    """What cannot share one balance."""
-    cross = account.cross_positions()
-    inverse = [position for position in cross if terms[position.symbol].kind == "inverse"]
-    coins = sorted({coin(position.symbol) for position in inverse})
-    place = accounts.places.accounts.get(account.name)
-    if place is None:
-        return
-    if len(coins) > 1:
-        what = f"inverse cross positions in {', '.join(coins)} on one balance"
-        yield Finding(place, f"{what}: cross collateral is per coin; give each coin an account of its own here")
-    if inverse and len(inverse) < len(cross):
-        what = "linear and inverse cross positions on one balance"
-        yield Finding(place, f"{what}: they settle in different assets; give each kind an account of its own here")
-
-
-def coin(symbol: str) -> str:
-    """Return the coin of a contract: its symbol without what venues put around it.
-
-    >>> [coin(s) for s in ("BTCUSD_PERP", "BTC-USD-SWAP", "PI_XBTUSD", "BTC-PERPETUAL", "ETHUSD", "BTCUSDH27")]
-    ['BTC', 'BTC', 'BTC', 'BTC', 'ETH', 'BTC']
-    """
-    plain = re.sub(r"^(PI|PF|FI|FF)_", "", symbol.upper())
-    plain = re.split(r"[-_/:]", plain)[0]
-    plain = re.sub(r"(?<=.)USD[TC]?([FGHJKMNQUVXZ]\d{2})?$", "", plain)
-    return "BTC" if plain == "XBT" else plain
+def _findings(case: Case) -> Iterator[Finding]:
+    """Return what is odd in one position: where its kind is unknown, that alone."""
+    kind = list(unknown_kind(case))
+    yield from kind or (finding for check in (*slips.CHECKS, *unsaid.CHECKS) for finding in check(case))

@@ -5,7 +5,6 @@ Limits are wide: funding wears a margin down, and ladders go out of date.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,14 +29,12 @@ COIN_RATIO = 1e-4
 FAR = 5.0
 """A requirement at the present mark that is so many times the one at entry was reckoned from something else."""
 SAME = 0.005
+EXACT, LEAST_PROFIT = 1e-6, 1e-5
+"""A margin that is notional / leverage and the profit to so many digits has this profit in it, however small."""
+SHORT_OF = 0.95
+"""Below this share of notional / leverage, margin and leverage are not those of one position."""
 
 PERCENT = "A fraction is expected: 0.5 % is 0.005"
-
-_COIN_MARGINED = re.compile(
-    r"[A-Z0-9]+USD_(PERP|\d{6})|(BTC|ETH|XRP|EOS|DOT)USD([HMUZ]\d\d)?|[A-Z0-9]+-USD-(SWAP|\d{6})|(PI|FI)_.+"
-    r"|(BTC|ETH)-(PERPETUAL|\d{1,2}[A-Z]{3}\d\d)"
-)
-_SIZED = re.compile(r"[A-Z0-9]+USD_(PERP|\d{6})|.+-SWAP")
 
 
 class Finding(NamedTuple):
@@ -149,21 +146,35 @@ def _other_reading(case: Case, largest: float) -> str:
 
 def _margin(case: Case) -> Iterator[Finding]:
     """Profit counted twice, and a margin that the requirement exceeds from the start."""
-    position, its = case.position, case.terms
+    position = case.position
     if not case.isolated or position.margin is None or "margin" not in case.keys:
         return
-    if position.leverage is not None and its.mark_price is not None:
-        initial = isolated_margin(position.quantity, position.entry_price, position.leverage, its)
-        profit = position.profit_at(its.mark_price, its.kind)
-        if abs(profit) > 2.0 * SAME * initial and abs(position.margin - initial - profit) <= SAME * position.margin:
-            yield Finding(
-                case.at("margin"),
-                f"{shortest(position.margin)} is notional / leverage and the unrealised profit of {say(profit)}: expected "
-                f"the margin without it, about {say(initial)} (Binance: isolatedWallet; isolatedMargin includes profit)",
-            )
+    if position.leverage is not None:
+        yield from _against_leverage(case, position.margin, position.leverage)
     if case.requirement is not None and position.margin < case.requirement:
         what = f"below the requirement of {say(case.requirement)} at the entry price: already liquidatable at entry"
         yield Finding(case.at("margin"), f"{shortest(position.margin)} is {what}")
+
+
+def _against_leverage(case: Case, said: float, leverage: float) -> Iterator[Finding]:
+    """A margin that is not what the leverage gives: with the profit in it, or too little."""
+    position, its = case.position, case.terms
+    initial = isolated_margin(position.quantity, position.entry_price, leverage, its)
+    profit = 0.0 if its.mark_price is None else position.profit_at(its.mark_price, its.kind)
+    apart, size = abs(said - initial - profit), abs(profit)
+    plain = size > 2.0 * SAME * initial and apart <= SAME * said
+    if plain or (size >= LEAST_PROFIT * said and apart <= EXACT * said):
+        yield Finding(
+            case.at("margin"),
+            f"{shortest(said)} is notional / leverage and the unrealised profit of {say(profit)}: expected "
+            f"the margin without it, about {say(initial)} (Binance: isolatedWallet; isolatedMargin includes profit)",
+        )
+    elif said < SHORT_OF * case.notional / leverage:
+        what = f"a notional of {say(case.notional)} at a leverage of {shortest(leverage)}"
+        yield Finding(
+            case.at("margin"),
+            f"{shortest(said)} contradicts the leverage: {what} is a margin of {say(case.notional / leverage)}",
+        )
 
 
 def _leverage(case: Case) -> Iterator[Finding]:
@@ -233,38 +244,4 @@ def _prices(case: Case) -> Iterator[Finding]:
         yield Finding(case.at("reported_liquidation_price"), f"{what}, got {shortest(theirs)}")
 
 
-def _unused(case: Case) -> Iterator[Finding]:
-    """What the rule does not use, or needs and is not told."""
-    rule, said = case.terms.rule, case.said.places
-    if rule is None:
-        return
-    if rule.deduction == "none" and "deduction" in said:
-        what = f"not used: under the rule of {rule.name} a tier's rate bears on the whole position"
-        yield Finding(said["deduction"], what)
-    if "maintenance_slope" in said and rule.maintenance != "size":
-        yield Finding(said["maintenance_slope"], f"not used: under the rule of {rule.name} no rate rises with the size")
-    if rule.maintenance == "size" and case.said.table is not None and "maintenance_slope" not in said:
-        what = f"the rate of {rule.name} rises with the size: without maintenance_slope it stays as it is"
-        yield Finding(case.at_terms("maintenance_rate", "tiers"), what)
-    if rule.maintenance == "fixed" and case.said.table is not None:
-        what = f"not used: {rule.name} takes the requirement from the position's maintenance_margin"
-        yield Finding(case.at_terms("maintenance_rate", "tiers"), what)
-
-
-def _spelling(case: Case) -> Iterator[Finding]:
-    """A kind or a size that is not said, of a contract whose name tells another."""
-    symbol, said = case.position.symbol, case.said.places
-    if (
-        "kind" not in said
-        and case.terms.kind == "linear"
-        and "inverse" in case.rules
-        and _COIN_MARGINED.fullmatch(symbol)
-    ):
-        what = f"{symbol} is spelt like a coin-margined contract, and is taken as linear"
-        yield Finding(case.symbol_place, f"{what}: write terms.{symbol}.kind, inverse or linear")
-    if "contract_size" not in said and _SIZED.fullmatch(symbol):
-        what = f"the size of a contract of {symbol} is not said, and is taken as 1"
-        yield Finding(case.symbol_place, f"{what}: write terms.{symbol}.contract_size")
-
-
-CHECKS = (_counts, _margin, _leverage, _amounts, _prices, _unused, _spelling)
+CHECKS = (_counts, _margin, _leverage, _amounts, _prices)

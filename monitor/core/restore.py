@@ -33,7 +33,8 @@ class Restore(msgspec.Struct, frozen=True):
 
     ``top_up`` is an amount in the settlement asset, to the position's margin if isolated, to the balance if cross.
     ``reduce_quantity`` (> 0), ``reduce_contracts`` and ``reduce_ratio`` (0..1 of the position) are what to close
-    instead. 0 where nothing is needed, None where it does not help at all or something is unknown (``missing``).
+    instead. Of an isolated position a venue then takes ``released_margin`` out, the closed part's share of margin and
+    profit, and the price stays where it is until that is added back. 0 where nothing is needed, None where it does not help at all or something is unknown (``missing``).
     ``assumptions`` say what the figures take for granted.
     """
 
@@ -42,6 +43,7 @@ class Restore(msgspec.Struct, frozen=True):
     reduce_quantity: float | None = None
     reduce_contracts: float | None = None
     reduce_ratio: float | None = None
+    released_margin: float | None = None
     assumptions: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -59,6 +61,8 @@ def restore(account: Account, position: Position, terms: Mapping[str, Terms], ta
     >>> found = restore(Account("a", "v", (long,)), long, terms, 0.2)
     >>> round(found.top_up, 9), round(found.reduce_contracts, 9)  # 10 carry 100 * 10/24 contracts
     (14.0, 58.333333333)
+    >>> round(found.released_margin, 9)  # of 10
+    5.833333333
     """
     if not 0.0 < target < 1.0:
         raise ValueError(f"the target is a ratio between 0 and 1, not {target!r}")
@@ -66,7 +70,7 @@ def restore(account: Account, position: Position, terms: Mapping[str, Terms], ta
     if found.status == UNAVAILABLE:
         return Restore(target, missing=found.missing)
     if position.quantity == 0.0 or _distance(account, position, terms) >= target:
-        return Restore(target, 0.0, 0.0, 0.0, 0.0)
+        return Restore(target, 0.0, 0.0, 0.0, 0.0, _released(position, 0.0, found))
     ratio = _ratio_to_close(account, position, terms, target, found)
     return Restore(
         target,
@@ -74,6 +78,7 @@ def restore(account: Account, position: Position, terms: Mapping[str, Terms], ta
         None if ratio is None else ratio * abs(position.quantity),
         None if ratio is None else ratio * position.contracts,
         ratio,
+        None if ratio is None else _released(position, ratio, found),
         _assumptions(account, position, terms),
     )
 
@@ -153,6 +158,13 @@ def _reduced(account: Account, position: Position, part: float, profit: float) -
     return _with(account, position, smaller)
 
 
+def _released(position: Position, part: float, found: Levels) -> float | None:
+    """Return what a venue takes out of an isolated position when *part* of it is closed; None for a cross position."""
+    if position.margin_mode == "cross" or position.margin is None:
+        return None
+    return part * (position.margin + (found.profit or 0.0))
+
+
 def _with(account: Account, position: Position, changed: Position) -> tuple[Account, Position]:
     positions = tuple(changed if p is position or p == position else p for p in account.positions)
     return msgspec.structs.replace(account, positions=positions), changed
@@ -200,8 +212,8 @@ def _assumptions(account: Account, position: Position, terms: Mapping[str, Terms
             notes.append("the marks of the account's other cross positions are held where they are")
     else:
         notes.append(
-            "the margin of the closed part is added back to the position: a venue releases it in proportion, "
-            "which leaves the liquidation price where it is"
+            "the margin of the closed part, with its profit or loss, is added back to the position: a venue releases "
+            "it in proportion, which leaves the liquidation price where it is"
         )
     if position.maintenance_margin is not None:
         notes.append("the maintenance_margin that the venue reports shrinks in proportion")

@@ -64,4 +64,5 @@ def shipped_tiers(symbol: str) -> TierTable | None:
     if rows is None:
         return None
     tiers = build_deductions([(floor, 1.0 / (2.0 * leverage)) for floor, leverage in rows])
-    return TierTable(tiers, f"{SHIPPED} (Hyperliquid documentation: Margin tiers)", TIERS_DATE)
+    largest = tuple(float(leverage) for _, leverage in rows)
+    return TierTable(tiers, f"{SHIPPED} (Hyperliquid documentation: Margin tiers)", TIERS_DATE, max_leverages=largest)

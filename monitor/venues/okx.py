@@ -8,8 +8,9 @@ Traps of the calculation:
 - A tier is chosen by the number of **contracts** and its rate bears on the whole position: no deduction, no change of
   tier with the price. Floors of a ladder are contracts. In cross the contracts of the family count together.
 - ``mmr`` of a position is an amount, in the tier table a rate; ``mgnRatio`` is ours turned round (larger is safer).
-- Of the two published positions the isolated one contradicts itself in ``markPx``: its other figures fit 2565.656.
-  Its ``liqPx`` lies one tick of 0.01 above the formula; the cross one agrees to 1e-8.
+- ``liqPx`` of the three published isolated positions lies one tick against the holder of what the formula gives
+  (longs above, the short below); those in cross agree to all digits. The isolated one of the documentation contradicts
+  itself in ``markPx`` as well: its other figures fit 2565.656.
 - Cross is per settlement currency in single-currency mode (exact), over the account in USD in multi-currency mode.
 
 Facts: API documentation (positions, balance, position tiers); help "When would my order be liquidated?".
@@ -33,6 +34,7 @@ _LINEAR = LiquidationRule(
     approximations=(
         "one rate for the whole position: every published figure agrees, no page says so",
         "the bankruptcy price is taken without a closing fee, which no page settles",
+        "of an isolated position the venue may show a price one tick nearer to the mark: three published ones are so",
     ),
     cross_approximations=(
         "margin of open orders, which may add to the requirement, is left out",

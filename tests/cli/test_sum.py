@@ -142,6 +142,63 @@ def test_the_target_is_where_a_warning_resolves_unless_it_is_said(explained):
     assert explained(text, {}, 0.3)["btcusdt-long"].restore.target == 0.3
 
 
+def test_a_reduction_of_an_isolated_position_says_what_to_add_back(told, read_rows, explained):
+    text = REPORTED.replace("OURS", "none")
+    how = next(how for label, _, how in read_rows(told(text)["x"]) if label == "or reduce by")
+    plan = explained(text)["x"].restore
+    share, released = f"{100 * plan.reduce_ratio:.4f}", f"{plan.released_margin:.9f}".rstrip("0")
+    assert how.startswith(f"contracts ({share} % of the position) and add back the {released[:9]}")
+    assert how.endswith(" of margin that it releases for the same")
+
+
+def test_a_reduction_of_a_cross_position_has_nothing_to_add_back(told):
+    block = told(SEVERAL, {}, 0.3)["s"]
+    assert re.search(r"or reduce by .* of the position\), for the same\n", block)
+
+
+FOLLOWING = """\
+accounts: [{name: a, venue: binance, margin_mode: cross, balance: 1000,
+  collateral: [{asset: ETH, amount: 2, rate: 0.9, symbol: ETHUSDT}],
+  positions: [{name: x, symbol: ETHUSDT, side: SIDE, contracts: 10, entry_price: 3000}]}]
+terms: {ETHUSDT: {mark_price: 3100, maintenance_rate: 0.01}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("side", "formulas"),
+    [
+        (
+            "long",
+            [
+                "= (10 x 3000 + 1.8 x 3100 - 6580) / (10 x (1 - 0.01) + 1.8)",
+                "= (10 x 3000 + 1.8 x 3100 - 6580) / (10 + 1.8)",
+            ],
+        ),
+        (
+            "short",
+            [
+                "= (6580 + 10 x 3000 - 1.8 x 3100) / (10 x (1 + 0.01) - 1.8)",
+                "= (6580 + 10 x 3000 - 1.8 x 3100) / (10 - 1.8)",
+            ],
+        ),
+    ],
+)
+def test_an_asset_that_follows_the_mark_stands_in_both_halves_of_the_fraction(told, read_rows, adds_up, side, formulas):
+    """2 ETH counted at 0.9 are 5580 of the collateral of 6580 at the mark, and 1.8 x the price at any other."""
+    block = told(FOLLOWING.replace("SIDE", side))["x"]
+    assert [how for label, _, how in read_rows(block) if not label] == formulas
+    assert adds_up(block)["liquidation price"] == 1
+
+
+def test_the_top_up_counts_what_an_asset_that_follows_the_mark_loses(told, read_rows):
+    rows = {
+        label: (value, how) for label, value, how in read_rows(told(FOLLOWING.replace("SIDE", "long"), {}, 0.3)["x"])
+    }
+    lacking = 0.1 * 2170 - (1000 + 1.8 * 2170 + 10 * (2170 - 3000))
+    assert float(rows["top up"][0]) == pytest.approx(lacking)
+    assert "wanted price" in rows
+
+
 REPORTED = """\
 accounts: [{name: a, venue: binance, margin_mode: isolated, positions: [
   {name: x, symbol: XUSDT, side: long, contracts: 1, entry_price: 100, margin: 10, reported_liquidation_price: OURS}]}]

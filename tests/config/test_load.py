@@ -289,9 +289,8 @@ def test_a_symbol_that_no_table_has_gets_the_one_that_may_be_meant(folder, slip,
     shipped = {"binance": lambda symbol: table if symbol in {"BTCUSDT", "XUSD"} else None}
     with pytest.raises(ConfigError) as caught:
         load_config(path, rules, shipped, {})
-    assert [f"no maintenance tiers for {slip} (did you mean BTCUSDT?): write" in p for p in caught.value.problems] == [
-        True
-    ]
+    said = f"no maintenance tiers for {slip} (did you mean BTCUSDT?): write"
+    assert [said in p for p in caught.value.problems if "no maintenance tiers" in p] == [True]
 
 
 def test_a_configuration_is_read_for_its_accounts_alone(load, folder):

@@ -54,6 +54,19 @@ GOOD = {
         "contracts: 300, entry_price: 150", side="short", balance=8000,
     ),
     "kraken, inverse": account("kraken", "PI_XBTUSD", f"kind: inverse, mark_price: 7900, {LADDER % 500000}", "contracts: 1000, entry_price: 8000", balance=0.01),
+    "bybit, where a reserve that is not said cancels out": account(
+        "bybit", "BTCUSDT", "maintenance_rate: 0.0033", "contracts: 1, entry_price: 90000, leverage: 10"
+    ),
+    "okx, without a fee by the operator's word": account(
+        "okx", "BTC-USDT-SWAP", "contract_size: 0.01, closing_fee_rate: 0, maintenance_rate: 0.004",
+        "contracts: 1, entry_price: 34131.1, margin: 30",
+    ),
+    "a little funding on the margin that the leverage gives": account(
+        "binance", "BTCUSDT", "mark_price: 90001", "contracts: 1, entry_price: 90000, margin: 8990, leverage: 10"
+    ),
+    "a coin-margined spelling that is linear by the operator's word": account(
+        "kraken", "PI_XBTUSD", "kind: linear, maintenance_rate: 0.01", "contracts: 0.5, entry_price: 60000, leverage: 10"
+    ),
     "kraken, linear": account("Kraken_Futures", "PF_ETHUSD", "maintenance_rate: 0.01", "contracts: 2, entry_price: 3000, leverage: 10"),
     "generic": account(
         "generic", "XBTUSDTM", "contract_size: 0.01, rule: {maintenance: fixed, closing_fee: mark_notional}, closing_fee_rate: 0.0006",
@@ -155,9 +168,32 @@ ODD = {
         account("okx", "BTC-USDT-SWAP", "maintenance_rate: 0.004", "contracts: 0.5, entry_price: 60000, leverage: 10"),
         "symbol: the size of a contract of BTC-USDT-SWAP is not said, and is taken as 1: write terms.BTC-USDT-SWAP.contract_size",
     ),
-    "a kind that is not said": (
-        account("kraken", "PI_XBTUSD", "maintenance_rate: 0.01", "contracts: 0.5, entry_price: 60000, leverage: 10"),
-        "symbol: PI_XBTUSD is spelt like a coin-margined contract, and is taken as linear: write terms.PI_XBTUSD.kind, inverse or linear",
+    "margin with the profit in it, however small": (
+        account("binance", "BTCUSDT", "mark_price: 90012.4", "contracts: 2, entry_price: 90000, margin: 9024.8, leverage: 20"),
+        (
+            "margin: 9024.8 is notional / leverage and the unrealised profit of 24.8: expected the margin without it, "
+            "about 9000 (Binance: isolatedWallet; isolatedMargin includes profit)"
+        ),
+    ),
+    "margin that is too little for the leverage": (
+        account("binance", "BTCUSDT", "mark_price: 90000", "contracts: 1, entry_price: 90000, margin: 8500, leverage: 10"),
+        "margin: 8500 contradicts the leverage: a notional of 90000 at a leverage of 10 is a margin of 9000",
+    ),
+    "leverage above that of a shipped ladder": (
+        account("hyperliquid", "HYPE", "mark_price: 40", "contracts: 100, entry_price: 40, leverage: 11"),
+        "leverage: 11 is more than the venue allows: the largest of the tier for a notional of 4000 is 10",
+    ),
+    "no fee where the rule counts it at the mark": (
+        account(*OKX, "contracts: 50, entry_price: 60000, leverage: 10"),
+        "symbol: OKX linear adds the closing fee to the requirement: it is not said, and counts as 0: write terms.BTC-USDT-SWAP.closing_fee_rate, your own taker rate",
+    ),
+    "no fee where the rule reserves it, with the margin given": (
+        account("bybit", "BTCUSDT", "maintenance_rate: 0.0033", "contracts: 1, entry_price: 90000, margin: 9000"),
+        "symbol: Bybit linear adds the closing fee to the requirement: it is not said, and counts as 0: write terms.BTCUSDT.closing_fee_rate, your own taker rate",
+    ),
+    "no fee where the rule reserves it, in cross": (
+        account("bybit", "BTCUSDT", "maintenance_rate: 0.0033", "contracts: 1, entry_price: 90000", balance=20_000),
+        "symbol: Bybit linear adds the closing fee to the requirement: it is not said, and counts as 0: write terms.BTCUSDT.closing_fee_rate, your own taker rate",
     ),
 }  # fmt: skip
 
@@ -186,11 +222,11 @@ ODD_TERMS = {
         "mark_price: 0.09 and the entry price 90 of x-long are more than 10 times apart: is one of them in another unit?",
     ),
     "deductions that the rule has not": (
-        account("okx", "X", "tiers: [{floor: 0, maintenance_rate: 0.004, deduction: 0}, {floor: 100, maintenance_rate: 0.005, deduction: 0.1}]", "contracts: 5, entry_price: 60, leverage: 5"),
+        account("okx", "X", "tiers: [{floor: 0, maintenance_rate: 0.004, deduction: 0}, {floor: 100, maintenance_rate: 0.005, deduction: 0.1}], closing_fee_rate: 0.0005", "contracts: 5, entry_price: 60, leverage: 5"),
         "tiers[1].deduction: not used: under the rule of OKX linear a tier's rate bears on the whole position",
     ),
     "a slope that the rule has not": (
-        account("okx", "X", "maintenance_rate: 0.004, maintenance_slope: 0.00005", "contracts: 5, entry_price: 60, leverage: 5"),
+        account("okx", "X", "maintenance_rate: 0.004, maintenance_slope: 0.00005, closing_fee_rate: 0.0005", "contracts: 5, entry_price: 60, leverage: 5"),
         "maintenance_slope: not used: under the rule of OKX linear no rate rises with the size",
     ),
     "no slope where the rule has one": (
@@ -242,9 +278,71 @@ def test_inverse_cross_positions_of_two_coins_have_no_common_balance(warnings):
     assert warnings(COINS.replace("ETHUSD_PERP", "BTCUSD_261225"), **REAL) == []
 
 
+COIN_MARGINED = [
+    ("kraken", "PI_XBTUSD"),
+    ("okx", "BTC-USD-SWAP"),
+    ("deribit", "BTC-PERPETUAL"),
+    ("bybit", "BTCUSD"),
+    ("binance", "BTCUSD_PERP"),
+]
+
+
+@pytest.mark.parametrize(("venue", "symbol"), COIN_MARGINED)
+def test_a_coin_margined_spelling_without_its_kind_is_refused_and_nothing_else_said(problems, venue, symbol):
+    text = account(
+        venue, symbol, "contract_size: 100, mark_price: 6", "contracts: 0.5, entry_price: 60000, margin: 900000"
+    )
+    what = f"{symbol} is spelt like a coin-margined contract, and its kind is not said"
+    how = f"write terms.{symbol}.kind: inverse, or kind: linear if it really is"
+    assert problems(text, "account.yaml", **REAL) == [f"{POSITION}.symbol: {what}: {how}"]
+
+
+DOLLARS = """\
+accounts:
+- name: main
+  venue: binance
+  margin_mode: cross
+  balance: 90000
+  positions:
+  - {symbol: FIRST, side: long, contracts: 1, entry_price: 60000}
+  - {symbol: SECOND, side: short, contracts: 1, entry_price: 60000}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "assets"),
+    [
+        ("BTCUSDT", "BTCUSDC", "USDC, USDT"),
+        ("BTC-USDT-SWAP", "BTC-USDC-SWAP", "USDC, USDT"),
+        ("BTCUSDT", "BTCFDUSD", "FDUSD, USDT"),
+    ],
+)
+def test_linear_cross_positions_of_two_dollar_coins_have_no_common_balance(warnings, first, second, assets):
+    text = DOLLARS.replace("FIRST", first).replace("SECOND", second)
+    text += f"terms: {{{first}: {{contract_size: 1}}, {second}: {{contract_size: 1}}}}\n"
+    assert warnings(text, **REAL) == [
+        (
+            f"account.yaml:2: accounts[0]: linear cross positions that settle in {assets} on one balance: cross collateral "
+            "is per settlement asset; give each asset an account of its own here, or write collateral if they share all of "
+            "it (multi-assets)"
+        )
+    ]
+
+
+@pytest.mark.parametrize("second", ["ETHUSDT", "BTCUSDT_260327", "BTC"])
+def test_linear_cross_positions_that_may_settle_alike_share_their_balance(warnings, second):
+    assert warnings(DOLLARS.replace("FIRST", "BTCUSDT").replace("SECOND", second), **REAL) == []
+
+
+def test_collateral_beside_the_balance_says_that_two_dollar_coins_share_it(warnings):
+    text = DOLLARS.replace("FIRST", "BTCUSDT").replace("SECOND", "BTCUSDC")
+    text += "  collateral: [{asset: USDC, amount: 5000, price: 1}]\n"
+    assert warnings(text, **REAL) == []
+
+
 def test_linear_and_inverse_cross_positions_have_no_common_balance(warnings):
     text = COINS.replace("binance-coinm", "bybit").replace("BTCUSD_PERP: {", "BTCUSD_PERP: {kind: inverse, ")
-    text = text.replace("ETHUSD_PERP", "ETHUSDT")
+    text = text.replace("ETHUSD_PERP", "ETHUSDT").replace("contract_size", "closing_fee_rate: 0, contract_size")
     assert warnings(text, **REAL) == [
         (
             "account.yaml:2: accounts[0]: linear and inverse cross positions on one balance: they settle in different assets; "
@@ -254,7 +352,7 @@ def test_linear_and_inverse_cross_positions_have_no_common_balance(warnings):
 
 
 def test_a_large_account_is_told_once_that_its_collateral_is_out_of_proportion(warnings):
-    text = COINS.replace("binance-coinm", "bybit").replace("USD_PERP", "USDT")
+    text = COINS.replace("binance-coinm", "binance").replace("USD_PERP", "USDT")
     (warning,) = warnings(text, **REAL)
     assert warning.startswith(
         "account.yaml:7: accounts[0].positions[0].contracts: a notional of 60300000 on a collateral of 1 "

@@ -51,6 +51,31 @@ def test_reduction_of_a_losing_short_is_told_as_a_positive_quantity() -> None:
     assert found.reduce_quantity == pytest.approx(2.0 - 30.0 / 21.2, rel=1e-12)
 
 
+def test_isolated_part_releases_its_share_of_margin() -> None:
+    found = restore(*isolated(10.0, 100.0, 50.0), {"X": terms()}, 0.2)
+    assert found.released_margin == pytest.approx(50.0 * (1.0 - 5.0 / 20.8), rel=1e-12)
+
+
+def test_isolated_part_releases_its_margin_less_its_loss() -> None:
+    """Entered at 90 with 50, the short of 2 has lost 20 at 100: of what is left a part takes its share along."""
+    found = restore(*isolated(-2.0, 90.0, 50.0), {"X": terms()}, 0.2)
+    assert found.released_margin == pytest.approx(30.0 * (1.0 - 15.0 / 21.2), rel=1e-12)
+
+
+def test_what_an_isolated_part_releases_leaves_the_price_where_it_is() -> None:
+    account, own = isolated(10.0, 90.0, 50.0)
+    found = restore(account, own, {"X": terms()}, 0.5)
+    _, left = reduced(account, own, found.reduce_ratio, 100.0, "linear")
+    left = msgspec.structs.replace(left, margin=left.margin - found.released_margin)
+    price = position_levels(Account("a", "v", (left,)), left, {"X": terms()}).liquidation_price
+    assert price == pytest.approx(position_levels(account, own, {"X": terms()}).liquidation_price, rel=1e-12)
+
+
+def test_cross_part_releases_no_margin() -> None:
+    account = Account("a", "v", (cross("X", 10.0, 100.0),), balance=50.0)
+    assert restore(account, account.positions[0], {"X": terms()}, 0.2).released_margin is None
+
+
 def test_cross_counts_profit_and_requirement_of_the_others() -> None:
     """At 80: 100 of balance - 200 - 8, and the other's 30 of profit - 1.3 due: 79.3 lack."""
     account = Account("a", "v", (cross("X", 10.0, 100.0), cross("Y", 1.0, 100.0)), balance=100.0)
@@ -76,7 +101,7 @@ def test_inverse_long_needs_coins() -> None:
 
 def test_position_that_is_far_enough_needs_nothing() -> None:
     found = restore(*isolated(10.0, 100.0, 300.0), {"X": terms()}, 0.2)
-    assert found == Restore(0.2, 0.0, 0.0, 0.0, 0.0)
+    assert found == Restore(0.2, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_position_that_no_price_liquidates_needs_nothing() -> None:
@@ -84,7 +109,7 @@ def test_position_that_no_price_liquidates_needs_nothing() -> None:
 
 
 def test_closed_position_needs_nothing() -> None:
-    assert restore(*isolated(0.0, 100.0, 1.0), {"X": terms()}, 0.2) == Restore(0.2, 0.0, 0.0, 0.0, 0.0)
+    assert restore(*isolated(0.0, 100.0, 1.0), {"X": terms()}, 0.2) == Restore(0.2, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_liquidatable_position_is_brought_back() -> None:
@@ -177,8 +202,8 @@ def test_isolated_says_that_released_margin_is_added_back() -> None:
     assert found.assumptions == (
         "the part is closed at the present mark, without fees or slippage",
         (
-            "the margin of the closed part is added back to the position: a venue releases it in proportion, "
-            "which leaves the liquidation price where it is"
+            "the margin of the closed part, with its profit or loss, is added back to the position: a venue releases "
+            "it in proportion, which leaves the liquidation price where it is"
         ),
     )
 

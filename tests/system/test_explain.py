@@ -131,6 +131,55 @@ def test_the_objects_say_rule_tier_buffer_and_what_follows(explained):
     assert "what_if" not in eth
 
 
+def test_the_objects_have_what_the_file_says_of_the_position(explained):
+    eth, btc = explained(EXAMPLE)
+    keys = "quantity", "contracts", "entry_price", "margin", "balance"
+    assert [eth[key] for key in keys] == [3683.979, 3683.979, 1456.84, None, 1535443.01]
+    assert [btc[key] for key in keys] == [1.0, 1.0, 32000.0, 3200.0, None]
+
+
+def test_the_objects_have_every_part_of_the_equity(explained):
+    text = EXAMPLE.replace(
+        "      - {symbol: BTCUSDT",
+        "      - {name: other, symbol: XUSDT, side: short, contracts: 2, entry_price: 50}\n      - {symbol: BTCUSDT",
+    )
+    eth, other, _ = explained(text + "  XUSDT: {mark_price: 40, maintenance_rate: 0.01}\n")
+    assert (eth["others_profit"], other["profit"]) == (20.0, 20.0)
+    assert (eth["others_maintenance"], eth["collateral"]) == (pytest.approx(0.8), 1535443.01)
+    assert eth["equity"] == eth["collateral"] + eth["profit"] + eth["others_profit"]
+
+
+def test_parts_of_the_sum_that_are_unknown_are_null(explained):
+    _, btc = explained(EXAMPLE)
+    unknown = "profit", "others_profit", "others_maintenance", "closing_fee_reserve"
+    assert [btc[key] for key in unknown] == [None] * 4
+    assert btc["collateral"] == 3200.0
+
+
+ROUNDED = """\
+accounts: [{name: a, venue: bybit, margin_mode: isolated, positions: [
+  {name: x, symbol: BTCUSDT, side: long, contracts: 2, entry_price: 90000.3, leverage: 20}]}]
+terms: {BTCUSDT: {mark_price: 90010, tick_size: 0.1, closing_fee_rate: 0.00055, maintenance_rate: 0.0033}}
+"""
+
+
+def test_the_objects_have_the_bankruptcy_price_that_the_text_shows(explained):
+    (found,) = explained(ROUNDED)
+    assert (found["bankruptcy_price"], found["shown_bankruptcy_price"]) == (pytest.approx(85500.285), 85500.3)
+
+
+def test_the_objects_have_the_closing_fee_that_is_reserved(explained):
+    (found,) = explained(ROUNDED)
+    assert found["closing_fee_reserve"] == pytest.approx(2 * 85500.285 * 0.00055)
+
+
+def test_the_objects_have_the_target_and_the_margin_that_a_reduction_releases(explained):
+    (found,) = explained(ROUNDED)
+    assert found["target"] == found["restore"]["target"] == 0.06
+    released = found["restore"]["reduce_ratio"] * (found["margin"] + found["profit"])
+    assert found["restore"]["released_margin"] == pytest.approx(released)
+
+
 def test_a_what_if_mark_moves_the_distance_and_is_told(perp_monitor_here, tmp_path):
     file = tmp_path / "account.yaml"
     file.write_text(EXAMPLE, encoding="utf-8")

@@ -47,6 +47,12 @@ def test_binance_usd_m_captured_short(solve):
     assert answer.equity == pytest.approx(0.86034145, abs=5e-9)  # isolatedMargin
 
 
+def test_binance_usd_m_published_long(solve):
+    """A published payload: 0.010 BTC at 56791.66666, isolatedWallet 27.75053162, the first bracket."""
+    answer = solve.isolated(solve.terms("binance", 57_214.41443521, (0, 0.004)), 0.01, 56_791.66666, 27.75053162)
+    assert answer.liquidation_price == pytest.approx(54_233.54768876, abs=5e-9)
+
+
 # --- Bybit -------------------------------------------------------------------------------------------------
 
 BYBIT = {
@@ -145,6 +151,44 @@ def test_okx_isolated_sample_lies_one_tick_below_the_venues_figure(solve):
     assert answer.liquidation_price + 0.01 == pytest.approx(2_352.8496681818, abs=5e-6)
     assert answer.bankruptcy_price == pytest.approx(2_333.009, abs=5e-4)
     assert not answer.drifted
+
+
+OKX_ISOLATED = {  # published payloads: size, entry, margin, mark, tick, liqPx
+    "BTC-USDT-SWAP, long 16.5 of 0.001": (0.0165, 60_346.5, 995.5680960124100264, 60_349.6, 0.1, 9.180497851849454),
+    "ETH-USDT-SWAP, short 1 of 0.1": (-0.1, 1_333, 8.33125, 1_274.09, 0.01, 1_409.9576455948234),
+}
+
+
+@pytest.mark.parametrize(("size", "entry", "margin", "mark", "tick", "shown"), OKX_ISOLATED.values(), ids=OKX_ISOLATED)
+def test_okx_published_isolated_payloads_lie_one_tick_nearer_too(solve, size, entry, margin, mark, tick, shown):
+    terms = solve.terms("okx", mark, (0, 0.004), closing_fee_rate=0.0005)
+    answer = solve.isolated(terms, size, entry, margin)
+    nearer = tick if size > 0 else -tick
+    assert answer.liquidation_price + nearer == pytest.approx(shown, abs=5e-6)
+
+
+def test_okx_says_of_isolated_positions_that_the_venue_may_show_a_tick_less_room(solve):
+    terms = solve.terms("okx", 60_349.6, (0, 0.004), closing_fee_rate=0.0005)
+    notes = solve.isolated(terms, 0.0165, 60_346.5, 995.5).approximations
+    assert [note for note in notes if "isolated position the venue may show a price one tick nearer" in note]
+
+
+OKX_CROSS_INVERSE = {  # published payloads: face value, entry, mark, fee, mgnRatio, liqPx
+    "ETH-USD-SWAP, 1 of 10": (10, 1_338.67, 1_340.22, 0.0005, 973.3428546449297, 250.2305332057643),
+    "BTC-USD-SWAP, 3 of 100": (
+        300, 102_455.3932455492420727, 103_525.5, 0.0003, 121.3824443640013, 68_314.35634780499,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("face", "entry", "mark", "fee", "ratio", "shown"), OKX_CROSS_INVERSE.values(), ids=OKX_CROSS_INVERSE
+)
+def test_okx_published_inverse_cross_payloads(solve, face, entry, mark, fee, ratio, shown):
+    """The equity is mgnRatio times the requirement with the fee."""
+    terms = solve.terms("okx", mark, (0, 0.004), kind="inverse", closing_fee_rate=fee)
+    answer = solve.cross((terms, face, entry), equity=ratio * (0.004 + fee) * face / mark)
+    assert answer.liquidation_price == pytest.approx(shown, rel=1e-9)
 
 
 def test_okx_cross_sample(solve):
