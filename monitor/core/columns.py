@@ -130,7 +130,7 @@ def _solve(columns: Columns, marks: Floats) -> Solved:
     collateral = _collateral(columns, marks, pool_profit)
     equity = collateral + pool_profit
     behind = collateral[pool] + others_profit
-    reserve = _reserve(columns, behind)
+    reserve = _reserve(columns, behind, x)
 
     def required_at(x: Floats) -> Floats:
         return _requirement(columns, legs.size * x, legs.kept / notional) + reserve
@@ -198,12 +198,12 @@ def _collateral(columns: Columns, marks: Floats, pool_profit: Floats) -> Floats:
     return collateral
 
 
-def _reserve(columns: Columns, behind: Floats) -> Floats:
+def _reserve(columns: Columns, behind: Floats, x: Floats) -> Floats:
     """Return each leg's closing fee at the bankruptcy price, which its requirement contains where the rule says so."""
     legs = columns.legs
     if not legs.reserve_rate.any():
         return np.zeros_like(behind)
-    x = _root_of_equity(columns, behind, legs.reserve_rate)
+    x = _root_of_equity(columns, behind, legs.reserve_rate, x)
     x = np.where(np.isnan(legs.reserved_at), np.where(np.isnan(x), 0.0, x), legs.reserved_at)
     return legs.reserve_rate * legs.size * x
 
@@ -224,15 +224,11 @@ def _too_steep(columns: Columns, notional: Floats) -> Flags:
     return columns.ladders.load[legs.first_tier] + legs.slope * notional + legs.kept / notional >= 1.0
 
 
-def _root_of_equity(columns: Columns, behind: Floats, fee: Floats, x: Floats | None = None) -> Floats:
-    """Return the coordinate where each group's equity is zero or just pays a closing *fee*.
-
-    With the marks' *x*, assets that follow them move along.
-    """
+def _root_of_equity(columns: Columns, behind: Floats, fee: Floats, x: Floats) -> Floats:
+    """Return the coordinate where each group's equity is zero or just pays a closing *fee*; the marks are at *x*."""
     legs = columns.legs
-    follows = np.zeros_like(fee) if x is None else legs.follows
-    lacking = legs.value - behind + np.where(follows == 0.0, 0.0, follows * (0.0 if x is None else x))
-    root = lacking / (legs.net + follows - fee * legs.gross)
+    lacking = legs.value - behind + np.where(legs.follows == 0.0, 0.0, legs.follows * x)
+    root = lacking / (legs.net + legs.follows - fee * legs.gross)
     seen = (root > 0.0) & (root < np.inf) & (abs(lacking) >= margin.LAST_DIGITS * legs.gross_value)
     return np.where(seen, root, np.nan)
 

@@ -255,7 +255,8 @@ def _add_reserves(pool: Pool, collateral: float) -> None:
         if rule is None or rule.closing_fee != "at_bankruptcy" or not rate:
             continue
         kind = group.terms.kind
-        price = margin.bankruptcy_price(collateral + total - group.profit, group.legs, rate, kind)
+        follows = pool.follows.get(group.symbol, 0.0), group.x or 0.0
+        price = margin.bankruptcy_price(collateral + total - group.profit, group.legs, rate, kind, follows)
         x = 0.0 if price is None else coordinate(price, kind)
         fees = [
             rate * abs(leg.quantity) * (x if at is None else at)

@@ -92,8 +92,8 @@ class Twin:
         self.others = [p for p in self.members if p.symbol != self.symbol]
         self.collateral = self._collateral(account)
         self.others_gain = sum(gain(p, terms[p.symbol], terms[p.symbol].mark_price) for p in self.others)
-        mine = [a for a in account.assets if a.symbol == position.symbol] if position.margin_mode == "cross" else []
-        self.followed = sum(a.amount * a.rate if a.amount > 0.0 else a.amount for a in mine)
+        self.assets = account.assets if position.margin_mode == "cross" else ()
+        self.followed = self._followed(position.symbol)
         self.reserves = [self._reserve(p) for p in self.own]
         self.reserve = sum(self.reserves)
         self.held = sum(required(p, terms[p.symbol], terms[p.symbol].mark_price) for p in self.others)
@@ -112,6 +112,10 @@ class Twin:
             total += value * asset.rate if value > 0.0 else value
         return total
 
+    def _followed(self, symbol: str) -> float:
+        """What the collateral gains per unit of a symbol's mark."""
+        return sum(a.amount * a.rate if a.amount > 0.0 else a.amount for a in self.assets if a.symbol == symbol)
+
     def _reserve(self, position: Position) -> float:
         """The fee to close at the bankruptcy price: where the equity just pays it, or the initial margin is gone."""
         its = self.terms[position.symbol]
@@ -127,6 +131,7 @@ class Twin:
         mine = [p for p in self.members if p.symbol == position.symbol]
         rest = [(p, self.terms[p.symbol]) for p in self.members if p.symbol != position.symbol]
         equity = self.collateral + sum(gain(p, other, other.mark_price) for p, other in rest)
+        equity += self._followed(position.symbol) * (price - its.mark_price)
         return equity + sum(gain(p, its, price) - its.closing_fee_rate * worth(p, its, price) for p in mine)
 
     def _left_of_initial_margin(self, position: Position, its: Terms, price: float) -> float:
