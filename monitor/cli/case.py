@@ -115,8 +115,12 @@ def case_of(
     target: float,
     marks: Mapping[str, float],
     given_equity: float | None = None,
+    moves: Shock | None = None,
 ) -> Case:
-    """Return everything that follows for *position*; *target* is the distance to bring it back to."""
+    """Return everything that follows for *position*; *target* is the distance to bring it back to.
+
+    *moves* is the whole-account shock where it is known already.
+    """
     pool = pool_of(account, position, terms)
     near = {position.symbol, *pool.groups}
     if position.margin_mode == "cross":
@@ -125,7 +129,7 @@ def case_of(
     found = position_levels(account, position, terms)
     if marks:  # the venue's own figure belongs to the marks of the file
         found = msgspec.structs.replace(found, drift_ratio=None, drifted=False)
-    moves = shock(account, position, terms)
+    moves = moves or shock(account, position, terms)
     return Case(
         account=account,
         position=position,

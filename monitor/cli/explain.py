@@ -21,6 +21,7 @@ from monitor.config.settings import AccountFile, SymbolTerms
 from monitor.core.account import Account
 from monitor.core.contract import TierTable
 from monitor.core.pool import Terms
+from monitor.core.shock import Shock
 from monitor.errors import ConfigError
 from monitor.numbers import parse_decimal
 from monitor.venues import RULES, canonical, shipped_tiers
@@ -72,10 +73,14 @@ def cases(book: AccountFile, marks: Mapping[str, float], target: float | None = 
         if marks.keys() & terms.keys():
             held, terms = at_marks(account, terms, marks)
             given_equity = account.equity if held.balance is not None else None
+        moves: Shock | None = None
         for position in held.positions:
             ladder = book.ladders[position.name]
             aim = ladder.warning * (1.0 + ladder.hysteresis) if target is None else target
-            yield case_of(held, position, terms, aim, marks, given_equity)
+            cross = position.margin_mode == "cross"
+            case = case_of(held, position, terms, aim, marks, given_equity, moves if cross else None)
+            moves = case.shock if cross else moves  # all that share the collateral share it
+            yield case
 
 
 def offline_terms(
