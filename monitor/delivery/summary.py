@@ -38,6 +38,12 @@ def summary(event: AlertEvent) -> str:
         return f"{_who(event)} cannot be watched ({event.reason}). Watch it at the venue or correct the configuration."
     if event.kind == "position.flapping":
         return f"{_who(event)} keeps crossing its levels and is held at {event.level.word}; {_where(event)}."
+    if event.kind == "position.drift":
+        ours = "none" if event.liquidation_price is None else _price(event.liquidation_price)
+        return (
+            f"{_who(event)}: the venue's own liquidation price in the file is not ours ({ours}). "
+            "Find out with perp-monitor explain which one is right; until then trust the nearer one."
+        )
     if event.position and event.kind == f"position.{event.level.word}":
         eased = f", down from {event.prev_level.word}" if event.level < event.prev_level else ""
         return f"{_who(event)}: {event.level.word}{eased}, {_where(event)}. {_ADVICE.get(event.level, '')}".rstrip()

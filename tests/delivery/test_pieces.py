@@ -232,6 +232,13 @@ SENTENCES = [
         ),
     ),
     (
+        {"kind": "position.drift", "reason": "drift"},
+        (
+            "BTCUSDT short mission-short: the venue's own liquidation price in the file is not ours (54,780.88). Find out "
+            "with perp-monitor explain which one is right; until then trust the nearer one."
+        ),
+    ),
+    (
         {"kind": "feed.down", "position": "", "positions": tuple("abcdefg"), "reason": "data_timeout"},
         "No usable data from binance (data_timeout): a, b, c, d, e and 2 more unknown. Watch them there.",
     ),
@@ -239,7 +246,7 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"), SENTENCES, ids=["critical", "past", "down", "resolved", "stale", "feed"]
+    ("facts", "expected"), SENTENCES, ids=["critical", "past", "down", "resolved", "stale", "drift", "feed"]
 )
 def test_the_sentence_says_what_happened_and_what_to_do(alert, facts, expected):
     assert summary(alert(**facts)) == expected
