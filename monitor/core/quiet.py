@@ -42,6 +42,9 @@ KEPT = 0.4
 TINY = 1e-12
 """A condition nearer to zero than this, as a share of all weights, counts as met: it must be looked at."""
 
+FAR_OFF = (0.0, 0.0)
+"""Bounds of the room within which every price is looked at: none."""
+
 NOWHERE = (math.inf, -math.inf)
 """The band of a mark whose lines were drawn anew: it must get another one."""
 
@@ -103,7 +106,7 @@ class QuietBox:
     def __init__(self, parts: Sequence[Part], collateral: float, fees: Sequence[float], xs: Sequence[float]) -> None:
         self._parts, self._base, self.bands = list(parts), collateral, list[Band]()
         self._fees = [(n, fee) for n, fee in enumerate(fees) if fee] or [(0, 0.0)]
-        self._near = False
+        self._near = FAR_OFF
         self._gather()
         self.healthy = self._surplus + sum(map(mul, self._slopes, xs)) > 0.0
         self.solvent = [value > 0.0 for value in self._equities(xs)]
@@ -129,6 +132,7 @@ class QuietBox:
 
     def redraw(self, new: Mapping[int, Part]) -> None:
         """Take new lines for some symbols, by number."""
+        self._near = FAR_OFF
         for number, part in new.items():
             self._parts[number] = part
             if self.bands:
@@ -142,19 +146,22 @@ class QuietBox:
         has left its band, it gets a new one out of what was kept back, as long as that lasts.
         """
         fall, rise = self._room(xs)
+        least, most = self._near
+        if moved is not None and least < min(fall, rise) < most:
+            self.bands[moved] = (xs[moved], xs[moved])
+            return (moved,)
         weights = list(map(mul, self._weights, xs))
         weight = sum(weights) or 1.0
-        if min(fall, rise) <= TINY * (weight + abs(self._base)):
+        none, near = TINY * (weight + abs(self._base)), NEAR * weight
+        if min(fall, rise) <= none:
             return None
-        was_near, self._near = self._near, min(fall, rise) < NEAR * weight
-        if not self.bands or NOWHERE in self.bands:
-            moved = None
-        if self._near:
-            if was_near and moved is not None:
-                self.bands[moved] = (xs[moved], xs[moved])
-                return (moved,)
+        was_near, self._near = most > 0.0, FAR_OFF
+        if min(fall, rise) < near:
+            self._near = none, near
             self.bands = [(x, x) for x in xs]
             return range(len(xs))
+        if not self.bands or NOWHERE in self.bands:
+            moved = None
         if moved is not None and not was_near and weights[moved] > 0.0:
             left_fall, left_rise = self._left_over(xs, moved, fall * ROOM, rise * ROOM)
             share = weights[moved] / weight
@@ -182,7 +189,7 @@ class QuietBox:
             fall = min(fall, surplus)
         else:
             rise = min(rise, -surplus)
-        for value, solvent in zip(self._equities(xs), self.solvent, strict=True):
+        for value, solvent in zip(self._equities(xs), self.solvent):  # noqa: B905 - of one length, and asked often
             if solvent:
                 fall = min(fall, value)
             else:
