@@ -238,6 +238,10 @@ def compared(case: Case) -> Iterator[Row]:
         yield "drift", share(found.drift_ratio), f"({ours} - {figure(theirs)}) / {figure(theirs)}; {verdict}"
     elif found.status == UNAVAILABLE:
         yield label, value, "ours is unknown"
+    elif case.rule is not None and case.rule.together and len(case.pool.groups) > 1:
+        yield label, value, "moves all marks together, so not compared: see the fatal moves"
+    elif found.status == ALREADY_LIQUIDATABLE:
+        yield label, value, "not compared: the mark is past ours"
     else:
         ours = figure(found.liquidation_price) if found.liquidation_price is not None else "none"
         yield label, value, f"ours is {ours}: too far apart" if found.drifted else "ours is none as well"

@@ -103,6 +103,10 @@ class Coin(msgspec.Struct):
         return self.value + way * x * (slope + 2.0 * bend * x)
 
 
+NEAR_ZERO = 0.99
+"""Beyond such a fall a rate that rises with the coins has grown past all that venues publish: no fatal move."""
+
+
 def shock(account: Account, position: Position, terms: Mapping[str, Terms]) -> Shock:
     """Return the fatal shocks of what shares its collateral with *position*: itself if isolated, else the account.
 
@@ -186,6 +190,8 @@ def _first_touch(collateral: float, coins: Sequence[Coin], betas: Sequence[float
         bad = equity <= need
         first = int(bad.argmax())
         if not bad[first]:
+            return None
+        if sizes[first] > NEAR_ZERO and any(leg.slope for coin in coins for leg in coin.legs):
             return None
         if first == 0 or sizes[first] - sizes[first - 1] <= 2.0 * BESIDE:
             return way * float(sizes[first]) + 0.0  # no -0.0 for people
