@@ -11,7 +11,8 @@ from math import inf
 
 from monitor.core import alerts
 from monitor.core.alerts import Quality
-from monitor.core.quiet import Band, Part, QuietBox, Watched, quiet_box, quiet_part
+from monitor.core.quiet import Watched, quiet_box, quiet_part
+from monitor.core.quiet_box import Band, Part, QuietBox
 from monitor.engine.book import Book
 from monitor.engine.facts import SymbolFacts
 from monitor.engine.watch import Watch
