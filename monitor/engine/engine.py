@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from monitor.core import events as ev
@@ -19,22 +18,15 @@ from monitor.core.contract import Tier, TierTable, build_deductions, ladder_prob
 from monitor.core.events import Event
 from monitor.engine import show
 from monitor.engine.book import Book, WatchedAccount
+from monitor.engine.evaluator import Evaluator, Report
 from monitor.engine.facts import JUMP, Field, SymbolFacts, Verdict
-from monitor.engine.present import Present
 from monitor.engine.shared import Shared
+from monitor.engine.sharing import Sharing
 from monitor.engine.venue_state import Observe, VenueState
 from monitor.engine.views import FundView, PositionView, SymbolView, VenueView
 from monitor.engine.watch import Watch
 
 NOTHING: tuple[AlertEvent, ...] = ()
-
-Report = Callable[[str, Exception], None]
-
-BROKEN_SECONDS = 60.0
-"""A position whose evaluation raised is unknown for so long before it is tried again."""
-
-AWAKENED = 20
-"""So many accounts of shared collateral are taken up at one price or tick: some 20 ms of work."""
 
 TERMS_MOVE = 0.005
 """A liquidation price that moves by more than this share of the mark through new terms is announced."""
@@ -64,17 +56,9 @@ class Engine:
         self._books: list[Book] = []
         self._by_symbol: dict[tuple[str, str], list[Watch]] = {}
         self._slots: dict[tuple[str, str], list[Watch | Shared]] = {}
-        self._shared: dict[tuple[str, str], list[Shared]] = {}
-        self._shared_of: dict[Watch, Shared] = {}
-        self._present = Present()
-        self._asleep: dict[Shared, None] = {}
-        self._unarmed: dict[Shared, None] = {}
-        self._unsure: dict[Watch, None] = {}
-        self._besides: dict[Shared, None] = {}
-        self._timed: set[Watch] = set()
-        self._broken: set[Watch] = set()
+        self._work = Evaluator(self._venues, report)
+        self._sharing = Sharing(self._work)
         self._observe = observe
-        self._report = report
         for watched in accounts:
             self._add(watched, expected, started)
         self._on: dict[type, Callable[[Any, float], Sequence[AlertEvent]]] = {
@@ -104,20 +88,13 @@ class Engine:
             else:
                 together.append(watch)
         if together:
-            self._share(Shared(book, together))
-
-    def _share(self, shared: Shared) -> None:
-        self._asleep[shared] = None
-        self._present.add(shared.book)
-        for watch in shared.watches:
-            self._shared_of[watch] = shared
-        for facts in shared.facts:
-            key = facts.venue, facts.symbol
-            slots = self._slots.setdefault(key, [])
-            shared.slots.append(len(slots))
-            slots.append(shared)
-            self._shared.setdefault(key, []).append(shared)
-            self._by_symbol.setdefault(key, [])
+            shared = Shared(book, together)
+            self._sharing.add(shared)
+            for facts in shared.facts:
+                slots = self._slots.setdefault((name, facts.symbol), [])
+                shared.slots.append(len(slots))
+                slots.append(shared)
+                self._by_symbol.setdefault((name, facts.symbol), [])
 
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
         """Take up the alert states of an earlier run and return those whose subject is not watched any more."""
@@ -143,8 +120,8 @@ class Engine:
             self._venues[event.venue].note(event, now)
             return NOTHING
         out = on(event, now)
-        if self._unarmed:
-            self._arm_all(now)
+        if out is not NOTHING:
+            self._work.arm_all(now)
         return out
 
     def _on_mark(self, event: ev.MarkPrice, now: float) -> Sequence[AlertEvent]:
@@ -182,17 +159,15 @@ class Engine:
         if facts.unsolved:
             waiting = [watch for watch in self._by_symbol[key] if watch.alone and not watch.solved]
             for watch in waiting:
-                self._try(watch, now, watch.solve)
+                self._work.attempt(watch, now, watch.solve)
         out = self._requalify(facts, now)
         facts.unsolved = not all(watch.solved for watch in waiting)
         for watch in waiting:
-            out += self._try(watch, now, partial(watch.look, now))  # from here on it is armed, whatever its quality
+            out += self._work.attempt(
+                watch, now, partial(watch.look, now)
+            )  # from here on it is armed, whatever its quality
             out += watch.drift(now)
-        if self._asleep:
-            out += self._awaken(now, [shared for shared in self._shared.get(key, ()) if shared in self._asleep])
-        for shared in [s for s in self._besides if facts in s.facts]:
-            del self._besides[shared]  # the mark itself is back
-            out += self._settle(shared, now)
+        out += self._sharing.accepted(facts, now)
         return out + self._fire(facts, mark.value, "late mark" if mark.late else "mark", now, live=not mark.late)
 
     def _fire(self, facts: SymbolFacts, price: float, source: str, now: float, *, live: bool) -> list[AlertEvent]:
@@ -202,110 +177,19 @@ class Engine:
             armed = slots[slot]
             if isinstance(armed, Shared):
                 stored = source in {"mark", "late mark"} and price == facts.mark.value
-                out += self._settle(armed, now, facts) if stored else self._beside(armed, facts, price, source, now)
+                if stored:
+                    out += self._sharing.settle(armed, now, facts)
+                else:
+                    out += self._sharing.beside(armed, facts, price, source, now)
                 continue
             own = armed.state.quality is Quality.LIVE
             if own and not live and source != "late mark":
                 armed.rearm()  # its own mark is still good: no other price speaks for it
             else:
-                out += self._try(armed, now, partial(armed.evaluate, price, source, now, live=own and live))
+                out += self._work.attempt(armed, now, partial(armed.evaluate, price, source, now, live=own and live))
                 if own and not live:
                     facts.triggers.arm(slot, price, price)  # it stopped the clearing: its own next mark goes on with it
         return out
-
-    # --- positions that hang on one another's marks --------------------------------------------------------
-
-    def _settle(self, shared: Shared, now: float, moved: SymbolFacts | None = None) -> list[AlertEvent]:
-        """Look at those positions of an account whose lines the present marks may have met."""
-        out: list[AlertEvent] = []
-        try:
-            met = shared.settle(moved)
-        except Exception as error:  # noqa: BLE001 - one account must not take the others with it
-            self._break(shared.watches, error, now)
-            return out
-        for watch in met:
-            out += self._look(watch, now)
-        return out
-
-    def _look(self, watch: Watch, now: float) -> list[AlertEvent]:
-        """Evaluate a position. While a jump waits for confirmation the mark may raise a level and let none go."""
-        sure = watch.undisputed
-        if not sure:
-            self._unsure[watch] = None
-        return self._try(watch, now, partial(watch.look, now, sure=sure))
-
-    def _beside(self, shared: Shared, facts: SymbolFacts, price: float, source: str, now: float) -> list[AlertEvent]:
-        """Let a price that stands in for a mark work on the account's own positions in that symbol."""
-        out: list[AlertEvent] = []
-        for watch in shared.watches:
-            if watch.facts is facts and (watch.state.quality is not Quality.LIVE or source == "late mark"):
-                self._try(watch, now, watch.solve)
-                if watch.solved:
-                    out += self._try(watch, now, partial(watch.evaluate, price, source, now, live=False))
-        self._unarmed.pop(shared, None)
-        self._besides[shared] = None
-        shared.arm()
-        shared.arm_beside(facts, price)
-        return out
-
-    def _awaken(self, now: float, sleepers: Iterable[Shared]) -> list[AlertEvent]:
-        """Take up accounts once all that their collateral hangs on is known: a few at a time, nobody waits for them."""
-        out: list[AlertEvent] = []
-        for shared in list(islice((s for s in sleepers if s.ready()), AWAKENED)):
-            for watch in shared.watches:
-                self._try(watch, now, watch.solve)
-            shared.awake = all(watch.solved for watch in shared.watches)
-            del self._asleep[shared]
-            if shared.awake:
-                self._present.forget(shared.book)
-            else:
-                self._asleep[shared] = None  # behind those that were not tried yet
-            for watch in shared.watches:
-                out += self._qualify(watch, now)
-                if shared.awake:
-                    out += self._look(watch, now)
-                    out += watch.drift(now)
-        return out
-
-    def _arm_all(self, now: float) -> None:
-        """Arm the accounts anew whose positions were looked at."""
-        while self._unarmed:
-            shared, _ = self._unarmed.popitem()
-            try:
-                shared.arm()
-            except Exception as error:  # noqa: BLE001 - one account must not take the others with it
-                self._break(shared.watches, error, now)
-
-    def _try(self, watch: Watch, now: float, work: Callable[[], list[AlertEvent] | None]) -> list[AlertEvent]:
-        """Do *work* for one position, and note what it leaves to do."""
-        out = self._guarded(watch, now, work)
-        if watch.timed:
-            self._timed.add(watch)
-        else:
-            self._timed.discard(watch)
-        if not watch.alone:
-            shared = self._shared_of[watch]
-            shared.note(watch)
-            self._unarmed[shared] = None
-        return out
-
-    def _guarded(self, watch: Watch, now: float, work: Callable[[], list[AlertEvent] | None]) -> list[AlertEvent]:
-        """Do *work* for one position. If it raises, that position is unknown and the others never notice."""
-        try:
-            return work() or []
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the neighbours
-            self._break([watch], error, now)
-            return []
-
-    def _break(self, watches: Sequence[Watch], error: Exception, now: float) -> None:
-        """Take positions whose evaluation raised for unknown, for a while."""
-        for watch in watches:
-            watch.broken_until = now + BROKEN_SECONDS
-            self._broken.add(watch)
-            if watch.set_quality(Quality.STALE, "error", now):
-                self._venues[watch.facts.venue].silence.note(watch, now)
-            if self._report is not None:
-                self._report(watch.subject, error)
 
     def _on_last(self, event: ev.LastPrice, now: float) -> Sequence[AlertEvent]:
         facts = self._venues[event.venue].symbols.get(event.symbol)
@@ -350,23 +234,13 @@ class Engine:
         key = facts.venue, facts.symbol
         out: list[AlertEvent] = []
         for watch in self._by_symbol[key]:
-            out += self._qualify(watch, now)
-        for shared in self._shared.get(key, ()):
+            out += self._work.qualify(watch, now)
+        for shared in self._sharing.of(facts):
             if shared.awake:
                 for watch in shared.watches:
                     if watch.facts is not facts:  # only as sure as the marks that it was worked out from
-                        out += self._qualify(watch, now)
+                        out += self._work.qualify(watch, now)
         return out
-
-    def _qualify(self, watch: Watch, now: float) -> list[AlertEvent]:
-        """Give one position the quality it has now; when that changed, evaluate it at what is known."""
-        if not watch.set_quality(*watch.judge(now), now):
-            return []
-        self._venues[watch.facts.venue].silence.note(watch, now)
-        if not watch.facts.live and watch.state.quality is Quality.STALE and watch.state.reason == "no_data":
-            self._timed.discard(watch)
-            return []  # silence brings no new price to look at
-        return self._look(watch, now)
 
     def tick(self, now: float) -> Sequence[AlertEvent]:
         """Let time pass: stale data, quarantines, clearing times, accounts that share collateral, data alerts."""
@@ -376,29 +250,12 @@ class Engine:
                 if facts.held is not None:
                     out += self._release(facts, now)
                 out += self._requalify(facts, now, thorough=True)
-        out += self._awaken(now, self._asleep)
-        for watch in [w for w in self._unsure if w.undisputed]:
-            del self._unsure[watch]
-            out += self._look(watch, now)
-        for watch in list(self._timed):
-            if watch.state.quality is Quality.LIVE and watch.undisputed:
-                out += self._try(watch, now, partial(watch.expire, watch.facts.mark.value, now))
-        for watch in [w for w in self._broken if now >= w.broken_until]:
-            self._broken.discard(watch)
-            out += self._resolve(watch, now)
+        out += self._sharing.tick(now)
+        out += self._work.tick(now)
         for venue in self._venues.values():
             out += venue.silence.tick(now)
-        self._arm_all(now)
+        self._work.arm_all(now)
         self.last_pass = now
-        return out
-
-    def _resolve(self, watch: Watch, now: float) -> list[AlertEvent]:
-        """Solve one position anew; when its lines moved, or its quality, evaluate it at what is known."""
-        before = watch.lines
-        self._try(watch, now, watch.solve)
-        out = self._qualify(watch, now)
-        if watch.lines != before:
-            out += self._look(watch, now)
         return out
 
     # --- terms ---------------------------------------------------------------------------------------------
@@ -433,20 +290,21 @@ class Engine:
             return NOTHING
         key = facts.venue, facts.symbol
         watches = dict.fromkeys(self._by_symbol[key])
-        for shared in self._shared.get(key, ()):
+        for shared in self._sharing.of(facts):
             watches |= dict.fromkeys(shared.watches)  # the requirement of one weighs on all of them
         for watch in watches:
             if not watch.alone:
-                self._try(watch, now, watch.solve)  # others' marks have moved since: that is not the ladder's doing
+                self._work.attempt(
+                    watch, now, watch.solve
+                )  # others' marks have moved since: that is not the ladder's doing
         facts.table = TierTable(tiers, "announced by the venue")
         for book in dict.fromkeys(watch.book for watch in watches):
             book.forget()
-        for shared in self._shared.get(key, ()):
-            self._present.forget(shared.book)
+        self._sharing.forget(facts)
         out: list[AlertEvent] = []
         for watch in watches:
             known, before = watch.solved, watch.levels.liquidation_price
-            out += self._resolve(watch, now)
+            out += self._work.resolve(watch, now)
             after, mark = watch.levels.liquidation_price, watch.facts.mark.value
             moved = (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark
             if known and moved:
@@ -483,7 +341,7 @@ class Engine:
     def position_views(self, start: int, stop: int, now: float) -> list[PositionView]:
         """Return positions *start* to *stop* as they are now."""
         watches = self._watches[start:stop]
-        now_of = self._present.levels([w for w in watches if not w.alone and w.solved])
+        now_of = self._sharing.present.levels([w for w in watches if not w.alone and w.solved])
         return [show.position(watch, now, now_of.get(watch)) for watch in watches]
 
     def symbol_views(self, now: float) -> Iterator[SymbolView]:

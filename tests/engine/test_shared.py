@@ -13,7 +13,9 @@ from monitor.core.contract import LiquidationRule, Tier, TierTable
 from monitor.core.levels import position_levels
 from monitor.core.pool import Terms
 from monitor.engine.book import WatchedAccount
-from monitor.engine.engine import AWAKENED, Engine
+from monitor.engine.engine import Engine
+from monitor.engine.shared import Shared
+from monitor.engine.sharing import AWAKENED
 
 RULE = LiquidationRule("demo", "worked by hand", "2026-11-22", "mark", "notional", "none")
 TABLE = TierTable((Tier(0.0, 0.01),), "by hand")
@@ -307,19 +309,13 @@ def test_an_account_whose_evaluation_raises_leaves_the_others_alone(monkeypatch)
     other = replace(two(balance=200.0), name="other", positions=(cross("c", "A", 10.0), cross("d", "B", 10.0)))
     desk = Desk(two(balance=200.0), other)
     desk.marks(1.0, A=100.0, B=100.0)
-    monkeypatch.setattr(
-        type(desk.engine._shared["demo", "A"][0]), "settle", _raising(desk.engine._shared["demo", "A"][0])
-    )
-    assert desk.marks(2.0, A=83.0, B=100.0) == ["c position.critical", "d position.critical"]
-    assert desk.views(2.0)["a"].reason == "error"
+    settle = Shared.settle
 
-
-def _raising(broken):
-    settle = type(broken).settle
-
-    def instead(self, moved=None):
-        if self is broken:
+    def raising(self, moved=None):
+        if self.book.account.name == "main":
             raise ValueError("made up")
         return settle(self, moved)
 
-    return instead
+    monkeypatch.setattr(Shared, "settle", raising)
+    assert desk.marks(2.0, A=83.0, B=100.0) == ["c position.critical", "d position.critical"]
+    assert desk.views(2.0)["a"].reason == "error"
