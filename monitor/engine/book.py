@@ -32,9 +32,25 @@ class WatchedAccount(msgspec.Struct, frozen=True):
 
 
 class Book:
-    """One account with the facts of its symbols; what all its positions share."""
+    """One account with the facts of its symbols; what all its positions share.
 
-    __slots__ = ("_pool", "_rates", "account", "facts", "subject", "unsaved", "version", "watched")
+    ``held`` has the symbol of each cross position, ``shared_symbols`` all whose marks the cross collateral hangs on;
+    ``shares`` is true where a cross position's lines move with another mark, or with another leg's.
+    """
+
+    __slots__ = (
+        "_pool",
+        "_rates",
+        "account",
+        "facts",
+        "held",
+        "shared_symbols",
+        "shares",
+        "subject",
+        "unsaved",
+        "version",
+        "watched",
+    )
 
     def __init__(self, watched: WatchedAccount, facts: Mapping[str, SymbolFacts]) -> None:
         self.watched = watched
@@ -45,6 +61,10 @@ class Book:
         self._pool: Pool | None = None
         self.version = 0
         self._rates: dict[str, TierTable] = {}
+        self.held = tuple(p.symbol for p in self.account.cross_positions() if p.quantity != 0.0)
+        followed = [asset.symbol for asset in self.account.assets if asset.symbol]
+        self.shared_symbols = tuple(dict.fromkeys([*self.held, *followed]))
+        self.shares = len(self.shared_symbols) > 1 or len(self.held) > 1 or bool(followed)
 
     @property
     def fingerprint(self) -> str:
@@ -59,6 +79,10 @@ class Book:
     def stored(self) -> StoredState:
         """Return what must survive a restart."""
         return StoredState(self.subject, balance=self.account.balance, fingerprint=self.fingerprint)
+
+    def kind(self, symbol: str) -> str:
+        """Return whether a contract is linear or inverse."""
+        return self.watched.terms.get(symbol, Terms()).kind
 
     def terms(self, symbol: str) -> Terms:
         """Return what the sum needs of *symbol*: the operator's word first, then the venue's, then the tables."""
@@ -124,7 +148,7 @@ class Book:
             return pool
         self.version += 1
         first = self.account.cross_positions()[0]
-        pool = pool_of(self.account, first, {symbol: self.terms(symbol) for symbol in self.shared_symbols()})
+        pool = pool_of(self.account, first, {symbol: self.terms(symbol) for symbol in self.shared_symbols})
         # Kept where nothing in it but the groups hangs on the marks.
         if pool.marked and not any(pool.missing.values()) and not self._moves(pool):
             self._pool = pool
@@ -142,11 +166,6 @@ class Book:
         """Return whether collateral or requirements of *pool* change with marks in other ways than by its groups."""
         followed = any(asset.symbol for asset in self.account.assets)
         return followed or (len(pool.groups) > 1 and any(group.reserve for group in pool.groups.values()))
-
-    def shared_symbols(self) -> list[str]:
-        """Return the symbols whose marks the cross collateral hangs on."""
-        held = [p.symbol for p in self.account.cross_positions() if p.quantity != 0.0]
-        return list(dict.fromkeys([*held, *(a.symbol for a in self.account.assets if a.symbol)]))
 
     def gains(self) -> dict[str, tuple[float, float]]:
         """Return, for assets that follow a mark, what the collateral gains per unit of it, and where it is."""

@@ -48,7 +48,7 @@ class Table:
         shared = []
         for book in self.books:
             account = replace(book.account, positions=book.account.cross_positions())
-            shared.append((account, {symbol: book.terms(symbol) for symbol in book.shared_symbols()}))
+            shared.append((account, {symbol: book.terms(symbol) for symbol in book.shared_symbols}))
         columns = columns_of(shared)
         facts = {(facts.venue, facts.symbol): facts for book in self.books for facts in book.facts.values()}
         self._facts = [facts[key] for key in columns.symbols]

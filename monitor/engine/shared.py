@@ -40,7 +40,7 @@ class Shared:
 
     def __init__(self, book: Book, watches: Sequence[Watch]) -> None:
         self.book, self.watches = book, list(watches)
-        self.facts = [book.facts[symbol] for symbol in book.shared_symbols()]
+        self.facts = [book.facts[symbol] for symbol in book.shared_symbols]
         self._inverse = watches[0].kind == "inverse"  # one kind: linear and inverse share no balance
         self.slots: list[int] = []
         self._quiet = [Watched(watch.position.symbol, -inf, inf) for watch in watches]

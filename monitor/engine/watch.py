@@ -76,13 +76,11 @@ class Watch:
     def __init__(self, book: Book, position: Position, slot: int) -> None:
         self.book, self.position, self.slot = book, position, slot
         self.facts = book.facts[position.symbol]
-        self.kind = book.terms(position.symbol).kind
-        symbols = book.shared_symbols() if position.margin_mode == "cross" else [position.symbol]
-        self.siblings = [book.facts[symbol] for symbol in sorted({*symbols} - {position.symbol})]
-        pair = sum(p.symbol == position.symbol for p in book.account.cross_positions())
-        followed = any(asset.symbol for asset in book.account.assets)
+        self.kind = book.kind(position.symbol)
         shares = position.margin_mode == "cross" and position.quantity != 0.0
-        self.alone = not shares or (len(symbols) == 1 and pair == 1 and not followed)
+        symbols = book.shared_symbols if shares else ()
+        self.siblings = [book.facts[symbol] for symbol in sorted({*symbols} - {position.symbol})]
+        self.alone = not (shares and book.shares)
         self.legs: list[Leg] = []
         self.subject = f"{book.account.name}/{position.name}"
         self.ladder = book.watched.ladders.get(position.name, book.watched.ladder)
