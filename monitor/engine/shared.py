@@ -34,7 +34,6 @@ class Shared:
         "book",
         "facts",
         "slots",
-        "unsure",
         "watches",
     )
 

@@ -30,7 +30,9 @@ def position(watch: Watch, now: float, present: Levels | None = None) -> Positio
         if levels.bankruptcy_price is not None:
             bankruptcy = lines.bankruptcy_distance(price)
         amounts = watch.amounts(price, levels)
-        if amounts is not None:
+        if present is not None and price == facts.mark.value:
+            notional, equity, requirement = present.notional, present.equity, present.maintenance_margin
+        elif amounts is not None:
             notional, equity, requirement = amounts
     return PositionView(
         name=watch.position.name,

@@ -58,6 +58,7 @@ class Watch:
         "broken_until",
         "drift_ratio",
         "facts",
+        "gain",
         "kind",
         "ladder",
         "legs",
@@ -82,6 +83,7 @@ class Watch:
         self.siblings = [book.facts[symbol] for symbol in sorted({*symbols} - {position.symbol})]
         self.alone = not (shares and book.shares)
         self.legs: list[Leg] = []
+        self.gain = 0.0
         self.subject = f"{book.account.name}/{position.name}"
         self.ladder = book.watched.ladders.get(position.name, book.watched.ladder)
         self.levels = Levels(status=levels.UNAVAILABLE, missing=("mark_price",))
@@ -122,19 +124,21 @@ class Watch:
             self.levels = levels.levels_in(pool, self.position)
             self.version = self.book.version  # only now: what raised must be tried again
             group = pool.groups.get(self.position.symbol)
-            gain = pool.follows.get(self.position.symbol, 0.0)
-            self.legs = levels.moving_legs(group, gain) if group is not None else []
+            self.gain = pool.follows.get(self.position.symbol, 0.0)
+            self.legs = group.legs if group is not None else []
         self.lines = self.levels.lines() if self.solved else NO_LINES
 
     def amounts(self, price: float, known: Levels) -> tuple[float, float, float] | None:
         """Return notional, equity and requirement at *price* (settlement asset), or None while unknown.
 
-        *known* are the levels at the others' marks of the moment.
+        *known* are the levels at the marks of the moment.
         """
         if known.collateral is None or known.maintenance_margin is None:
             return None
         x = coordinate(price, self.kind)
         equity = known.collateral + known.others_profit + sum(margin.profit(x, leg) for leg in self.legs)
+        if self.gain:  # an asset in the collateral has its value at the mark there, and follows it
+            equity += self.gain * (x - coordinate(self.facts.mark.value, self.kind))
         requirement = known.others_maintenance + sum(margin.requirement(x, leg) for leg in self.legs)
         return self.position.notional_at(price, self.kind), equity, requirement
 

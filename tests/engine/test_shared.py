@@ -319,3 +319,17 @@ def test_an_account_whose_evaluation_raises_leaves_the_others_alone(monkeypatch)
     monkeypatch.setattr(Shared, "settle", raising)
     assert desk.marks(2.0, A=83.0, B=100.0) == ["c position.critical", "d position.critical"]
     assert desk.views(2.0)["a"].reason == "error"
+
+
+def test_the_equity_that_is_shown_counts_a_coin_that_follows_the_mark_once():
+    coins = CollateralAsset("A", 20.0, symbol="A")
+    account = Account("main", "demo", (cross("a", "A", 10.0),), balance=5_000.0, assets=(coins,))
+    desk = Desk(account)
+    desk.marks(1.0, A=100.0)
+    desk.marks(2.0, A=100.5)
+    expected = position_levels(account, account.positions[0], {"A": replace(TERMS, mark_price=100.5)})
+    shown = desk.views(2.0)["a"]
+    assert (shown.equity, shown.margin_ratio) == (
+        pytest.approx(5_000.0 + 2_010.0 + 5.0),
+        pytest.approx(expected.margin_ratio, rel=1e-12),
+    )
