@@ -206,6 +206,12 @@ class App:
             for position in account.positions
             if (account.venue, position.symbol) in missing and f"{account.name}/{position.name}" not in self._known
         ]
+        for account in self.settings.accounts.accounts:
+            if any(f"{account.name}/{position.name}" in self._known for position in account.positions):
+                continue  # an asset of an account that was watched before has been delisted
+            for asset, place in zip(account.assets, places.assets.get(account.name, ()), strict=False):
+                if (account.venue, asset.symbol) in missing:
+                    problems.append(f"{place}: {account.venue} lists no contract {asset.symbol!r}")
         if problems:
             raise ConfigError(problems)
         held, self._held = self._held or [], None

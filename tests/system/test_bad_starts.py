@@ -147,3 +147,15 @@ def test_check_config_gives_the_same_verdict_without_starting_anything(perp_moni
     assert checked.returncode == 2
     started = perp_monitor("run", "--config", config)
     assert (checked.returncode, checked.stderr) == (started.returncode, started.stderr)
+
+
+async def test_collateral_that_follows_a_contract_the_venue_does_not_list_is_named_with_its_line(stage, short):
+    held = {key: value for key, value in short.items() if key != "margin"}
+    coins = [{"asset": "ETH", "amount": 1, "rate": 0.9, "symbol": "ETHUSDX"}]
+    account = {"name": "main", "venue": "binance", "margin_mode": "cross", "balance": 5000, "collateral": coins}
+    config = stage.configure(accounts=[account | {"positions": [held]}])
+    code, said = await refused(stage, config)
+    line = 1 + next(n for n, text in enumerate(config.read_text().splitlines()) if '"symbol": "ETHUSDX"' in text)
+    assert code == 2
+    assert f"{config}:{line}: " in said
+    assert "binance lists no contract 'ETHUSDX'" in said
