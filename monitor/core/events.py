@@ -17,7 +17,7 @@ class _Fact(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
     """Common base: every fact is about one symbol of one venue."""
 
     FIELD: ClassVar[str | None] = None
-    """The price field that such a fact refreshes: mark, index, last or book."""
+    """The field that such a fact refreshes: mark, index, last, book or depth."""
 
 
 class MarkPrice(_Fact, frozen=True, gc=False, tag="mark_price"):
@@ -63,6 +63,26 @@ class BestQuote(_Fact, frozen=True, gc=False, tag="best_quote"):
     event_time: float
 
 
+class BookChange(_Fact, frozen=True, gc=False, tag="book_change"):
+    """Levels of the order book: rows of (price, contracts), where 0 contracts removes a level.
+
+    ``whole``: these are all levels there are, the book begins anew. ``number`` is the book's id after this message and
+    ``previous`` the one that it must have before; None where the venue does not number its messages. ``first`` is the
+    first id in a message that covers several, for joining it to a whole book read elsewhere.
+    """
+
+    FIELD: ClassVar[str | None] = "depth"
+    venue: str
+    symbol: str
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+    event_time: float
+    whole: bool = False
+    number: int | None = None
+    previous: int | None = None
+    first: int | None = None
+
+
 class FundingRate(_Fact, frozen=True, gc=False, tag="funding_rate"):
     """The running estimate of the rate charged at ``next_funding_time`` (a fraction per interval)."""
 
@@ -93,7 +113,11 @@ class OpenInterest(_Fact, frozen=True, gc=False, tag="open_interest"):
 
 
 class Liquidation(_Fact, frozen=True, gc=False, tag="liquidation"):
-    """One public liquidation. ``price_kind`` says what ``price`` is: ``fill`` or ``bankruptcy``."""
+    """One public liquidation. ``price_kind`` says what ``price`` is: ``fill`` or ``bankruptcy``.
+
+    ``method``: ``market`` (an order in the book), ``takeover`` (the position went to the venue's backstop) or ``adl``
+    (it was closed against winning positions).
+    """
 
     venue: str
     symbol: str
@@ -103,6 +127,33 @@ class Liquidation(_Fact, frozen=True, gc=False, tag="liquidation"):
     price_kind: str
     event_time: float
     limit_price: float | None = None
+    method: str = "market"
+
+
+class AdlSignal(_Fact, frozen=True, gc=False, tag="adl_signal"):
+    """What a venue says of auto-deleveraging in one contract, in its own word (``state``), lower case.
+
+    Where it publishes its trigger: the fund's ``drawdown_ratio`` now (negative is a loss), the ``trigger_ratio`` at
+    which ADL starts and the ``stop_ratio`` at which it ends; ``balance`` of the pool in its asset.
+    """
+
+    venue: str
+    symbol: str
+    state: str
+    event_time: float
+    drawdown_ratio: float | None = None
+    trigger_ratio: float | None = None
+    stop_ratio: float | None = None
+    balance: float | None = None
+
+
+class SubscriptionRefused(_Fact, frozen=True, gc=False, tag="subscription_refused"):
+    """The venue said no to a stream of one contract, asked for alone. ``field`` as in ``FIELD``; "" if it has none."""
+
+    venue: str
+    symbol: str
+    field: str
+    reason: str
 
 
 class InsuranceFund(_Fact, frozen=True, gc=False, tag="insurance_fund"):
@@ -144,12 +195,16 @@ class ContractStatus(_Fact, frozen=True, gc=False, tag="contract_status"):
 
 
 class TierTableChanged(_Fact, frozen=True, gc=False, tag="tier_table"):
-    """A maintenance ladder as the venue published it: rows of (floor, maintenance_rate, deduction)."""
+    """A maintenance ladder as the venue published it: rows of (floor, maintenance_rate, deduction).
+
+    Deductions are 0 where the venue publishes none; ``max_leverages`` is one a row, or empty.
+    """
 
     venue: str
     symbol: str
     rows: tuple[tuple[float, float, float], ...]
     event_time: float
+    max_leverages: tuple[float, ...] = ()
 
 
 class VenueTime(_Fact, frozen=True, gc=False, tag="venue_time"):
@@ -189,13 +244,16 @@ Event = (
     | IndexPrice
     | LastPrice
     | BestQuote
+    | BookChange
     | FundingRate
     | FundingTerms
     | OpenInterest
     | Liquidation
+    | AdlSignal
     | InsuranceFund
     | ContractTerms
     | ContractStatus
+    | SubscriptionRefused
     | TierTableChanged
     | VenueTime
     | Rejected

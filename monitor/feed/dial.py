@@ -9,7 +9,7 @@ import asyncio
 import random
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -55,15 +55,20 @@ class Dialer:
         limits: Limits,
         settings: FeedSettings,
         *,
+        headers: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        self._headers = dict(headers or {})
         self._limits = limits
         self._settings = settings
         self._tls = tls or client_context()
         self._chance = chance
         self._lookup = Lookup(settings.lookup_timeout_seconds)
-        self._window = Window(settings.connects_per_window, settings.connect_window_seconds)
+        self._windows = (
+            Window(settings.connects_per_window, settings.connect_window_seconds),
+            Window(limits.connects, limits.connect_window_seconds),
+        )
         self._quiet_until = float("-inf")
         self._turn = 0
 
@@ -85,11 +90,15 @@ class Dialer:
 
     async def _wait_for_permission(self, *, patient: bool) -> None:
         """Return when an attempt is allowed, and count it; those that waited are spread by chance."""
-        while (delay := max(self._window.delay(now := boot()), self._quiet_until - now)) > 0.0:
+        while (delay := self._delay(now := boot())) > 0.0:
             if not patient:
                 raise RateLimited("the venue must be left alone", retry_after_seconds=delay)
             await asyncio.sleep(delay + self._settings.backoff_seconds[0] * self._chance())
-        self._window.spend(now)
+        for window in self._windows:
+            window.spend(now)
+
+    def _delay(self, now: float) -> float:
+        return max(self._quiet_until - now, *(window.delay(now) for window in self._windows))
 
     async def _open(self, url: str, *, data_expected: bool) -> ClientConnection:
         """Try the addresses of the host in turn; after a failure the next call begins with the next address."""
@@ -118,6 +127,7 @@ class Dialer:
             compression=None,
             max_size=self._limits.frame_bytes,
             user_agent_header="perp-monitor",
+            additional_headers=self._headers,
             open_timeout=None,  # ours holds for the lookup too
             close_timeout=settings.close_timeout_seconds,
             ping_interval=settings.ping_interval_seconds,

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
+from monitor.errors import FeedDropped, WireError
 from monitor.feed.dial import Dialer
 from monitor.feed.intake import Announce, Apply, Intake
 from monitor.feed.poller import Poller
 from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.feed.stream import StreamLoop
+from monitor.net.http import Http
+from monitor.net.lookup import Lookup
 from monitor.net.supervise import Supervisor
 from monitor.net.tls import client_context
-from monitor.venues.base import Venue
+from monitor.venues.base import Connection, Pass, Venue
 
 
 class VenueFeed:
@@ -32,24 +37,46 @@ class VenueFeed:
         accepted_time: Callable[[str, str, str], float | None],
         stats: FeedStats,
         settings: FeedSettings,
+        broken_books: Callable[[str], set[str]] = lambda _venue: set(),
+        depth: bool = True,
         supervisor: Supervisor | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.venue = venue
+        self.venue = venue = venue.watching(symbols)
         self.stats = stats
         self._supervisor = supervisor or Supervisor()
         tls = tls or client_context()
         intake = Intake(venue.name, venue.decode, apply, announce, stats, settings)
-        dialer = Dialer(venue.limits, settings, tls=tls)
+        dialer = Dialer(venue.limits, settings, headers=venue.headers, tls=tls)
 
         def accepted(symbol: str, field: str) -> float | None:
             return accepted_time(venue.name, symbol, field)
 
-        self._loops = [
-            StreamLoop(venue, connection, dialer, intake, accepted, settings)
-            for connection in venue.connections(symbols, stream_url)
-        ]
         self._poller = Poller(venue, venue.polls(symbols), rest_url, intake, settings, tls=tls)
+        connections = venue.connections(symbols, stream_url)
+        self._loops = [
+            StreamLoop(
+                venue,
+                connection,
+                dialer,
+                intake,
+                accepted,
+                settings,
+                broken_books=broken_books(venue.name),
+                read_soon=self._poller.read_soon,
+                admit=None if venue.admission is None else self._admit,
+            )
+            for connection in (connections if depth else _without_depth(connections))
+        ]
+        self._door = partial(
+            Http,
+            rest_url,
+            body_bytes=venue.limits.body_bytes,
+            timeout_seconds=settings.request_timeout_seconds,
+            lookup=Lookup(settings.lookup_timeout_seconds),
+            tls=tls,
+            headers=venue.headers,
+        )
 
     async def bootstrap(self, timeout: float) -> bool:
         """Read every essential REST resource once; return whether all could be read within *timeout* seconds.
@@ -67,6 +94,30 @@ class VenueFeed:
         async with asyncio.TaskGroup() as group:
             for loop in self._loops:
                 name = f"stream {self.venue.name} {loop.name}"
-                group.create_task(self._supervisor.supervise(name, loop.run), name=f"supervise {name}")
+                work = partial(self._run_after, loop)
+                group.create_task(self._supervisor.supervise(name, work), name=f"supervise {name}")
             name = f"poller {self.venue.name}"
             group.create_task(self._supervisor.supervise(name, self._poller.run), name=f"supervise {name}")
+
+    async def _run_after(self, loop: StreamLoop) -> None:
+        """Run *loop*, once the resource that it needs has been read."""
+        if loop.after:
+            await self._poller.was_read(loop.after)
+        await loop.run()
+
+    async def _admit(self, url: str) -> Pass:
+        """Ask the venue to be let in. Raises ``FeedError``."""
+        admission = self.venue.admission
+        assert admission is not None, "asked only where there is one"
+        async with self._door() as http:
+            body = await http.post(admission.path, {}, b"")
+        try:
+            return admission.decode(body, url)
+        except WireError as error:
+            raise FeedDropped(str(error), reason="refused") from error
+
+
+def _without_depth(connections: Sequence[Connection]) -> list[Connection]:
+    """Return the connections without their depth streams; one that has no other is not made."""
+    shallow = [replace(c, streams=tuple(s for s in c.streams if s.field != "depth")) for c in connections]
+    return [connection for connection in shallow if connection.streams]

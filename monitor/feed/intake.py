@@ -72,8 +72,11 @@ class Intake:
         self._venue_clock_known = False
         self._bug: Exception | None = None
 
-    def take(self, frame: bytes, trace: Trace) -> None:
-        """Decode *frame* and bring its events to the engine; *trace* learns what kind of frame it was."""
+    def take(self, frame: bytes, trace: Trace) -> bool:
+        """Decode *frame* and bring its events to the engine; *trace* learns what kind of frame it was.
+
+        Return whether that was all there is to it: what has no events may be a word that wants an answer.
+        """
         now = boot()
         if self.taken == 0:
             self._begin_turn()
@@ -85,10 +88,10 @@ class Intake:
             self._skip(error, frame, now)
             self.stats.messages[OTHER] += 1
             trace.unreadable = now
-            return
+            return True
         if not events:
             self.stats.messages[OTHER] += 1
-            return
+            return False
         self._note(events, now, trace)
         if self.taken <= self._burst_frames:
             for event in events:
@@ -97,6 +100,11 @@ class Intake:
             for event in events:
                 for _, due, arrived in self._conflator.add(event, now):
                     self.deliver(due, arrived)
+        return True
+
+    def venue_time(self) -> float:
+        """Return the venue's epoch time as we know it."""
+        return boot() + self._venue_clock
 
     def deliver(self, event: Event, now: float) -> None:
         """Bring one event to the engine, and what follows from it to the outbox."""

@@ -6,17 +6,21 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 
+import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from monitor.errors import FeedError, FeedStale
+from monitor.errors import FeedDropped, FeedError, FeedStale
 from monitor.feed.dial import dropped
 from monitor.feed.intake import Intake, Trace
+from monitor.feed.requests import Requests
 from monitor.feed.settings import FeedSettings
 from monitor.feed.watch import Accepted, Watch
 from monitor.net.clock import boot
 from monitor.net.window import Window, wait_for_room
-from monitor.venues.base import Connection, Stream, Venue
+from monitor.venues.base import Connection, Poll, Request, Stream, Venue
+
+log = structlog.get_logger()
 
 YIELD_FRAMES = 512
 """Frames taken in one go before the event loop gets its turn, however many more are ready."""
@@ -24,9 +28,14 @@ YIELD_FRAMES = 512
 OVERSLEPT = 4.0
 """A watchdog that wakes this many intervals late was itself held up: what waits in the socket is read first."""
 
+Words = Callable[[Sequence[Stream], int, float], list[Request]]
+
 
 class Line:
-    """A websocket in use. ``over`` is set when it has ended, ``news`` also when it wants a successor."""
+    """A websocket in use. ``over`` is set when it has ended, ``news`` also when it wants a successor.
+
+    *broken_books* is the engine's list of contracts whose book has a hole, *read_soon* asks for a REST resource.
+    """
 
     def __init__(
         self,
@@ -40,6 +49,9 @@ class Line:
         retire_at: float,
         heal_at: float,
         data_flowed: Callable[[float], None],
+        broken_books: set[str],
+        read_soon: Callable[[Poll], None],
+        keepalive_seconds: float | None = None,
         proving: bool = False,
     ) -> None:
         self.connection = connection
@@ -59,20 +71,29 @@ class Line:
         self._retire_at = retire_at
         self._heal_at = heal_at
         self._data_flowed = data_flowed
+        self._broken_books = broken_books
+        self._read_soon = read_soon
+        self._keepalive_seconds = keepalive_seconds
         self._trace = Trace()
-        self._requests = 0
+        self._spoken_to = asyncio.Event()
+        self._frame_number: int | None = None
+        self._requests = Requests(connection.streams, settings, boot())
         # Half the rate that is allowed: the network may push together what we sent apart.
-        self._control = Window(max(1, venue.limits.control_messages_per_second // 2), 1.0)
+        self._control = Window(max(1.0, venue.limits.control_messages_per_second / 2.0), 1.0)
         self.watch = Watch(connection.streams, accepted, self._trace, settings, boot(), proving=proving)
+        self._log = log.bind(venue=venue.name, connection=connection.name)
 
     async def run(self) -> None:
         """Work until the line has ended. What is no end of a connection is a bug and is raised."""
         self._intake.stats.open_connections += 1
         try:
             async with asyncio.TaskGroup() as group:
-                keeper = group.create_task(self._keep(), name=f"watchdog {self.connection.name}")
+                tasks = [group.create_task(self._keep(), name=f"watchdog {self.connection.name}")]
+                if self._venue.keepalive is not None:
+                    tasks.append(group.create_task(self._keep_alive(), name=f"keepalive {self.connection.name}"))
                 await self._read()
-                keeper.cancel()
+                for task in tasks:
+                    task.cancel()
         finally:
             self._intake.stats.open_connections -= 1
             self._websocket.transport.abort()
@@ -90,21 +111,70 @@ class Line:
 
     async def _read(self) -> None:
         receive, take, trace, intake = self._websocket.recv, self._intake.take, self._trace, self._intake
+        number_of = self._venue.frame_number
         try:
             while True:
-                take(await receive(decode=False), trace)
+                frame = await receive(decode=False)
+                if number_of is not None and self._missed(number_of(frame)):
+                    self.cut(FeedDropped("a frame is missing", reason="sequence_gap"))
+                if not take(frame, trace):
+                    await self._hear(frame)
                 if intake.taken >= YIELD_FRAMES:
                     await asyncio.sleep(0)
         except ConnectionClosed as end:
             self.error = self.error or dropped(end)
+        except TimeoutError:
+            self.cut(FeedStale("the venue takes no more bytes"))
+
+    def _missed(self, number: int | None) -> bool:
+        """Return whether a frame is missing before the one of *number*."""
+        if number is None:
+            return False
+        before, self._frame_number = self._frame_number, number
+        return before is not None and number != before + 1
+
+    async def _hear(self, frame: bytes) -> None:
+        """Take a frame without facts: answer a ping at once, note a refusal, leave before the venue does."""
+        self._spoken_to.set()
+        word = self._venue.hear(frame)
+        if word is None:
+            return
+        if word.answer:
+            await self._send(word.answer)
+        if word.refused:
+            for stream in self._requests.refused(word.refused, boot()):
+                self.watch.excuse(stream)
+                self._log.error("feed.refused", stream=stream.name, reason=word.reason[:200])
+                for event in self._requests.told(self._venue.name, stream, word.reason):
+                    self._intake.deliver(event, boot())
+        if word.leaving:
+            self._ask_for_successor("planned")
 
     async def _keep(self) -> None:
         """Subscribe, then look after the streams. Ends quietly when the connection does: the reader knows why."""
         with contextlib.suppress(ConnectionClosed):
             try:
+                if self._venue.welcomes:
+                    async with asyncio.timeout(self._settings.open_timeout_seconds):
+                        await self._spoken_to.wait()
+                for text in self._venue.greeting:
+                    await self._say_text(text)
                 await self._say(self._venue.subscribe, self.connection.streams)
                 self.subscribed = True
                 await self._look_after()
+            except TimeoutError:
+                self.cut(FeedStale("the venue takes no more bytes"))
+
+    async def _keep_alive(self) -> None:
+        """Say what the venue wants to hear every so often, whether or not data flow."""
+        keepalive = self._venue.keepalive
+        assert keepalive is not None, "started only where there is one"
+        interval = self._keepalive_seconds or keepalive.interval_seconds
+        with contextlib.suppress(ConnectionClosed):
+            try:
+                while True:
+                    await asyncio.sleep(interval)
+                    await self._send(keepalive.text(self._requests.next_number(), self._intake.venue_time()))
             except TimeoutError:
                 self.cut(FeedStale("the venue takes no more bytes"))
 
@@ -128,19 +198,39 @@ class Line:
                 self._ask_for_successor("planned")
             elif verdict.replace and now >= self._heal_at:
                 self._ask_for_successor("data_timeout")
-            if verdict.ask_again:
-                await self._say(self._venue.unsubscribe, verdict.ask_again)
-                await self._say(self._venue.subscribe, verdict.ask_again)
+            await self._ask_again(verdict.ask_again, now)
+
+    async def _ask_again(self, silent: Sequence[Stream], now: float) -> None:
+        """Ask anew for what is silent, for books with a hole, for halves of refused batches, for what was refused."""
+        again = [*silent]
+        for stream in self._requests.to_resnapshot(self._broken_books, now):
+            if stream.snapshot is not None:
+                self._read_soon(stream.snapshot)
+            elif stream not in again:
+                again.append(stream)
+        if again:
+            await self._say(self._venue.unsubscribe, again)
+            await self._say(self._venue.subscribe, again)
+        for batch in self._requests.to_retry(now):
+            for stream in batch:
+                self.watch.expect(stream, now)
+            await self._say(self._venue.subscribe, batch)
 
     def _ask_for_successor(self, why: str) -> None:
         self.wants_successor = why
         self.news.set()
 
-    async def _say(self, words: Callable[[Sequence[Stream], int], list[str]], streams: Sequence[Stream]) -> None:
+    async def _say(self, words: Words, streams: Sequence[Stream]) -> None:
         """Send control frames, no faster than the venue allows. Raises ``TimeoutError`` if they do not go out."""
-        frames = words(streams, self._requests + 1)
-        self._requests += len(frames)
-        for frame in frames:
-            self._control.spend(await wait_for_room(self._control.delay))
-            async with asyncio.timeout(self._settings.open_timeout_seconds):
-                await self._websocket.send(frame)
+        requests = words(streams, self._requests.number + 1, self._intake.venue_time())
+        self._requests.asked(requests)
+        for request in requests:
+            await self._say_text(request.text)
+
+    async def _say_text(self, text: str) -> None:
+        self._control.spend(await wait_for_room(self._control.delay))
+        await self._send(text)
+
+    async def _send(self, text: str) -> None:
+        async with asyncio.timeout(self._settings.open_timeout_seconds):
+            await self._websocket.send(text)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -46,6 +48,9 @@ class Poller:
         self._settings = settings
         self._chance = chance
         self._budget = Budget(venue.limits, settings)
+        self._soon: deque[Poll] = deque()
+        self._wake = asyncio.Event()
+        self._read_once: dict[str, asyncio.Event] = {poll.resource: asyncio.Event() for poll in polls}
         for poll in polls:
             intake.stats.polls.setdefault((poll.resource,), 0)
         self._sampler = Sampler(settings.sample_seconds)
@@ -59,6 +64,7 @@ class Poller:
             lookup=Lookup(settings.lookup_timeout_seconds),
             tls=tls,
             heard=self._hear,
+            headers=venue.headers,
         )
 
     async def first_round(self) -> bool:
@@ -72,9 +78,37 @@ class Poller:
             await asyncio.Event().wait()
         async with self._http:
             while True:
+                while self._soon:
+                    await self._read_extra(self._soon.popleft())
                 index = min(range(len(self._polls)), key=self._due.__getitem__)
-                await asyncio.sleep(max(self._due[index] - boot(), 0.0))
-                await self._read(index)
+                self._wake.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(self._due[index] - boot(), 0.0)):
+                        await self._wake.wait()
+                if not self._soon:
+                    await self._read(index)
+
+    async def was_read(self, resource: str) -> None:
+        """Return when *resource* has been read once; one that is not polled is not waited for."""
+        if resource in self._read_once:
+            await self._read_once[resource].wait()
+
+    def read_soon(self, poll: Poll) -> None:
+        """Read *poll* once, before what is due: a whole order book, for instance."""
+        if poll not in self._soon:
+            self._soon.append(poll)
+            self._wake.set()
+
+    async def _read_extra(self, poll: Poll) -> None:
+        """Read what somebody asked for; if that fails, it is for them to ask again."""
+        now = await wait_for_room(lambda now: self._budget.delay(now, poll.weight))
+        self._budget.spend(now, poll.weight)
+        self._intake.stats.polls.add(poll.resource)
+        try:
+            await self._fetch(poll)
+        except (FeedError, WireError) as error:
+            self._obey(error)
+            self._count_failure(poll, error, None)
 
     async def _read(self, index: int) -> bool:
         """Read one resource as soon as the venue allows it, and set when to read it next."""
@@ -87,6 +121,7 @@ class Poller:
         except (FeedError, WireError) as error:
             self._failed(index, error)
             return False
+        self._read_once[poll.resource].set()
         jitter = self._settings.poll_jitter * (2.0 * self._chance() - 1.0)
         self._backoffs[index] = Backoff(self._settings.poll_backoff_seconds)
         self._due[index] = boot() + poll.interval_seconds * (1.0 + jitter)
@@ -98,7 +133,10 @@ class Poller:
         The venue's clock is taken to have been read in the middle of the request.
         """
         asked = boot()
-        body = await self._http.get(poll.path, poll.params)
+        if poll.body is None:
+            body = await self._http.get(poll.path, poll.params)
+        else:
+            body = await self._http.post(poll.path, poll.params, poll.body)
         answered = boot()
         for event in self._intake.decode_body(poll.decode, body, answered):
             if type(event) is VenueTime:
@@ -110,12 +148,20 @@ class Poller:
     def _failed(self, index: int, error: FeedError | WireError) -> None:
         """Retry or give up? Always retry: by backoff, and never while the venue asked for quiet."""
         poll, now = self._polls[index], boot()
-        reason = "malformed" if isinstance(error, WireError) else error.reason
         delay = min(self._backoffs[index].next_delay(self._chance), poll.interval_seconds)
+        self._obey(error)
         if isinstance(error, RateLimited):
-            self._budget.quiet(now, error.retry_after_seconds)
             delay = max(delay, self._budget.delay(now, poll.weight))
         self._due[index] = now + delay
+        self._count_failure(poll, error, delay)
+
+    def _obey(self, error: FeedError | WireError) -> None:
+        if isinstance(error, RateLimited):
+            self._budget.quiet(boot(), error.retry_after_seconds)
+
+    def _count_failure(self, poll: Poll, error: FeedError | WireError, delay: float | None) -> None:
+        now = boot()
+        reason = "malformed" if isinstance(error, WireError) else error.reason
         self._intake.stats.polls_failed.add(poll.resource, reason)
         if self._sampler.allows(f"{poll.resource} {reason}", now):
             log.warning(
@@ -124,7 +170,7 @@ class Poller:
                 resource=poll.resource,
                 reason=reason,
                 error=str(error),
-                retry_in_seconds=round(delay, 3),
+                retry_in_seconds=None if delay is None else round(delay, 3),
             )
 
     def _hear(self, headers: Mapping[str, str]) -> None:

@@ -33,6 +33,8 @@ class FeedSettings:
     """A stream is silent after ``silence_factor`` of its expected intervals, but not before this."""
     resubscribe_seconds: float = 5.0
     resubscribe_tries: int = 3
+    resnapshot_seconds: float = 5.0
+    """Shortest time between two attempts to get the whole book of one contract."""
     heal_cap_seconds: float = 1800.0
     """Longest wait between two replacements of a connection for the sake of a stream that stays silent."""
     lifetime_share: float = 0.95

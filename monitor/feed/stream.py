@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -23,9 +23,12 @@ from monitor.feed.settings import FeedSettings
 from monitor.feed.watch import Accepted
 from monitor.net.backoff import Backoff
 from monitor.net.clock import boot
-from monitor.venues.base import Connection, Venue
+from monitor.venues.base import Connection, Pass, Poll, Venue
 
 log = structlog.get_logger()
+
+Admit = Callable[[str], Awaitable[Pass]]
+"""Address -> the address that leads in just now. Raises ``FeedError``."""
 
 
 class StreamLoop:
@@ -40,9 +43,16 @@ class StreamLoop:
         accepted: Accepted,
         settings: FeedSettings,
         *,
+        broken_books: set[str] | None = None,
+        read_soon: Callable[[Poll], None] = lambda _poll: None,
+        admit: Admit | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.name = connection.name
+        self.after = connection.after
+        self._broken_books = set() if broken_books is None else broken_books
+        self._read_soon = read_soon
+        self._admit = admit
         self._venue = venue
         self._connection = connection
         self._dialer = dialer
@@ -79,8 +89,9 @@ class StreamLoop:
 
     async def _open(self, *, proving: bool = False) -> Line:
         streams = self._connection.streams
+        leave = Pass(self._connection.url) if self._admit is None else await self._admit(self._connection.url)
         websocket = await self._dialer.open(
-            self._connection.url,
+            leave.url,
             data_expected=any(stream.field is not None for stream in streams),
             patient=not proving,
         )
@@ -96,6 +107,9 @@ class StreamLoop:
             retire_at=boot() + share * self._venue.limits.lifetime_seconds,
             heal_at=self._heal_at,
             data_flowed=self._backoff.data_flowed,
+            broken_books=self._broken_books,
+            read_soon=self._read_soon,
+            keepalive_seconds=leave.keepalive_seconds,
             proving=proving,
         )
         self._group.create_task(line.run(), name=f"line {self.name}")

@@ -53,9 +53,21 @@ class Watch:
         self._settings = settings
         self._start = now
         self._asked: dict[str, _Asked] = {}
+        self._since: dict[str, float] = {}
+        """When a stream that had been refused was asked for again: its silence counts from there."""
         self.proving = proving
         """Another connection still delivers the same, so only what this one brought itself proves anything."""
         self._be_in_doubt(proving)
+
+    def excuse(self, stream: Stream) -> None:
+        """Expect nothing of *stream*: the venue refused it."""
+        self.streams = [other for other in self.streams if other.name != stream.name]
+
+    def expect(self, stream: Stream, now: float) -> None:
+        """Expect data of *stream* again: it is asked for anew."""
+        if stream.field is not None and stream.symbols and all(other.name != stream.name for other in self.streams):
+            self.streams.append(stream)
+            self._since[stream.name] = now
 
     def check(self, now: float) -> Verdict:
         """Return what is to be done at *now*.
@@ -110,7 +122,7 @@ class Watch:
 
     def _last_data(self, stream: Stream) -> float:
         """Return when the last value came that was accepted, or, in doubt, that came at all."""
-        last = max(self._last_accepted(stream), self._start)
+        last = max(self._last_accepted(stream), self._since.get(stream.name, self._start))
         seen = self._trace.seen
         if seen:
             last = max(last, *(seen.get((symbol, str(stream.field)), last) for symbol in stream.symbols))

@@ -1,4 +1,4 @@
-"""HTTP GET as this daemon does it: bounded in time and size, no redirect, no proxy, no cookie.
+"""HTTP GET and POST as this daemon does them: bounded in time and size, no redirect, no proxy, no cookie.
 
 The size limit holds for the decompressed body, so gzip is inflated here, in steps, and never beyond the limit.
 """
@@ -26,7 +26,7 @@ DEFAULT_QUIET_SECONDS = {418: 120.0, 429: 60.0}
 
 
 class RequestError(FeedError):
-    """A GET brought no body; ``reason`` is one of a short closed list (``timeout dns tls_verify reset refused
+    """A request brought no body; ``reason`` is one of a short closed list (``timeout dns tls_verify reset refused
     too_big redirected client_error server_error malformed``), and rate limits are :class:`RateLimited`.
     """
 
@@ -34,7 +34,7 @@ class RequestError(FeedError):
 
 
 class Http:
-    """GETs below one base address. Use as ``async with``; can be entered again after it was left.
+    """Requests below one base address. Use as ``async with``; can be entered again after it was left.
 
     *heard* is given the headers of every response, good or bad, since venues report used weights there.
     """
@@ -48,7 +48,9 @@ class Http:
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
         heard: Callable[[Mapping[str, str]], None] = lambda _headers: None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
+        self._headers = dict(headers or {})
         self._base_url = base_url.rstrip("/")
         self._body_bytes = body_bytes
         self._timeout_seconds = timeout_seconds
@@ -64,7 +66,12 @@ class Http:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),  # one time limit, below, holds for all of it
-            headers={"Accept-Encoding": "gzip", "Accept": "application/json", "User-Agent": "perp-monitor"},
+            headers={
+                "Accept-Encoding": "gzip",
+                "Accept": "application/json",
+                "User-Agent": "perp-monitor",
+                **self._headers,
+            },
             auto_decompress=False,
             trust_env=False,
         )
@@ -79,11 +86,21 @@ class Http:
 
     async def get(self, path: str, params: Mapping[str, str]) -> bytes:
         """Return the body, inflated, of a GET. Raises :class:`RequestError` or :class:`RateLimited`, nothing else."""
+        return await self._request("GET", path, params, None)
+
+    async def post(self, path: str, params: Mapping[str, str], body: bytes) -> bytes:
+        """Return the body of a POST of JSON; raises as :meth:`get` does."""
+        return await self._request("POST", path, params, body)
+
+    async def _request(self, method: str, path: str, params: Mapping[str, str], body: bytes | None) -> bytes:
         assert self._session is not None, "entered with 'async with'"
+        headers = {} if body is None else {"Content-Type": "application/json"}
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
-                self._session.get(self._base_url + path, params=params, allow_redirects=False) as response,
+                self._session.request(
+                    method, self._base_url + path, params=params, data=body, headers=headers, allow_redirects=False
+                ) as response,
             ):
                 self._heard(response.headers)
                 failure = _failure(response)

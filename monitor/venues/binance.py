@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from monitor.core.contract import LiquidationRule, TierTable, build_deductions
-from monitor.venues.base import OPEN_FEES, PORTFOLIO_MARGIN, SHIPPED, Connection, Limits, Stream, Venue
+from monitor.venues.base import OPEN_FEES, PORTFOLIO_MARGIN, SHIPPED, Connection, Limits, Request, Stream, Venue
 from monitor.venues.binance_rest import NAME, polls
 from monitor.venues.binance_wire import decode
 
@@ -84,23 +84,22 @@ def _lower(symbol: str) -> str:
     return "".join(c.lower() if c.isascii() else c for c in symbol)
 
 
-def _control(method: str, streams: Sequence[Stream], first_id: int) -> list[str]:
-    names = [stream.name for stream in streams]
-    return [
-        json.dumps(
-            {"method": method, "params": names[i : i + STREAMS_PER_CONNECTION], "id": first_id + i}, ensure_ascii=False
-        )
-        for i in range(0, len(names), STREAMS_PER_CONNECTION)
-    ]
+def _control(method: str, streams: Sequence[Stream], first_id: int) -> list[Request]:
+    found: list[Request] = []
+    for start in range(0, len(streams), STREAMS_PER_CONNECTION):
+        part, number = tuple(streams[start : start + STREAMS_PER_CONNECTION]), first_id + len(found)
+        words = {"method": method, "params": [stream.name for stream in part], "id": number}
+        found.append(Request(json.dumps(words, ensure_ascii=False), part, str(number)))
+    return found
 
 
-def subscribe(streams: Sequence[Stream], first_id: int) -> list[str]:
-    """Return the text frames that ask for *streams*."""
+def subscribe(streams: Sequence[Stream], first_id: int, _now: float) -> list[Request]:
+    """Return the control frames that ask for *streams*."""
     return _control("SUBSCRIBE", streams, first_id)
 
 
-def unsubscribe(streams: Sequence[Stream], first_id: int) -> list[str]:
-    """Return the text frames that end *streams*."""
+def unsubscribe(streams: Sequence[Stream], first_id: int, _now: float) -> list[Request]:
+    """Return the control frames that end *streams*."""
     return _control("UNSUBSCRIBE", streams, first_id)
 
 

@@ -24,7 +24,7 @@ from monitor.feed.feed import VenueFeed
 from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot
-from monitor.venues.base import Connection, Limits, Poll, Stream, Venue
+from monitor.venues.base import Connection, Limits, Poll, Request, Stream, Venue
 
 SETTINGS = FeedSettings().scaled(0.05)
 """T_stale 0.25 s, backoff 25 ms to 1.5 s, open time-out 0.5 s."""
@@ -64,8 +64,9 @@ def decode_fund(body, _received_time):
 
 
 def words(operation):
-    def say(streams, first_id):
-        return [json.dumps({"op": operation, "streams": [s.name for s in streams], "id": first_id})]
+    def say(streams, first_id, _now):
+        text = json.dumps({"op": operation, "streams": [s.name for s in streams], "id": first_id})
+        return [Request(text, tuple(streams), str(first_id))]
 
     return say
 

@@ -256,10 +256,10 @@ def test_many_symbols_share_the_array_stream_and_no_connection_exceeds_200_strea
 
 def test_control_frames_name_the_streams_with_an_unsigned_id():
     (connection,) = [c for c in binance.connections(["BTCUSDT"], "ws://x") if c.name == "last"]
-    (frame,) = binance.subscribe(connection.streams, 7)
-    assert json.loads(frame) == {"method": "SUBSCRIBE", "params": ["btcusdt@ticker"], "id": 7}
-    (frame,) = binance.unsubscribe(connection.streams, 8)
-    assert json.loads(frame)["method"] == "UNSUBSCRIBE"
+    (request,) = binance.subscribe(connection.streams, 7, 0.0)
+    assert json.loads(request.text) == {"method": "SUBSCRIBE", "params": ["btcusdt@ticker"], "id": 7}
+    (request,) = binance.unsubscribe(connection.streams, 8, 0.0)
+    assert json.loads(request.text)["method"] == "UNSUBSCRIBE"
 
 
 def test_the_shipped_ladders_are_sound_and_dated():
