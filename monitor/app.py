@@ -173,9 +173,10 @@ class App:
         return group.create_task(self.supervisor.supervise(name, work), name=f"supervise {name}")
 
     def _feed(self, name: str) -> VenueFeed:
-        venue, said = VENUES[name], self.settings.venues.get(name)
+        said = self.settings.venues.get(name)
         ours = [account for account in self.settings.accounts.accounts if account.venue == name]
         symbols = sorted({symbol for account in ours for symbol in account.symbols()})
+        venue = VENUES[name].watching(symbols)
         return VenueFeed(
             venue,
             symbols,
@@ -184,6 +185,7 @@ class App:
             apply=self.engine.apply,
             announce=self.announce,
             accepted_time=self.engine.accepted_time,
+            broken_books=self.engine.broken_books,
             stats=FeedStats(name, sorted({p.resource for p in venue.polls(symbols)})),
             settings=self.feed_settings,
             supervisor=self.supervisor,

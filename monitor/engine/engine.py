@@ -14,6 +14,7 @@ from typing import Any
 from monitor.core import events as ev
 from monitor.core.alert_event import AlertEvent, StoredState
 from monitor.core.alerts import Change, Quality
+from monitor.core.book import OrderBook
 from monitor.core.contract import Tier, TierTable, build_deductions, ladder_problem
 from monitor.core.events import Event
 from monitor.engine import show
@@ -333,6 +334,15 @@ class Engine:
             return None
         accepted: float = getattr(facts, field).accepted
         return accepted if accepted > float("-inf") else None
+
+    def broken_books(self, venue: str) -> set[str]:
+        """Return the live set of a venue's symbols whose order book needs a new beginning."""
+        return self._venues[venue].broken_books
+
+    def depth(self, venue: str, symbol: str) -> OrderBook | None:
+        """Return the order book of a watched contract; it says itself whether it can be used."""
+        facts = self._venues[venue].symbols.get(symbol)
+        return None if facts is None else facts.depth
 
     def position_count(self) -> int:
         """Return how many positions are watched."""

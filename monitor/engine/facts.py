@@ -13,7 +13,9 @@ from math import inf
 import msgspec
 
 from monitor.core.alerts import Quality
+from monitor.core.book import OrderBook
 from monitor.core.contract import TierTable
+from monitor.core.events import AdlSignal
 from monitor.engine.triggers import TriggerBook
 
 LATE_SECONDS = 3.0
@@ -145,8 +147,10 @@ class SymbolFacts:
     """
 
     __slots__ = (
+        "adl",
         "book",
         "clock",
+        "depth",
         "funding_interval",
         "funding_rate",
         "held",
@@ -174,6 +178,8 @@ class SymbolFacts:
     def __init__(self, venue: str, symbol: str, clock: VenueClock, intervals: Intervals) -> None:
         self.venue, self.symbol, self.clock, self.intervals = venue, symbol, clock, intervals
         self.mark, self.index, self.last, self.book = Field(), Field(), Field(), Field()
+        self.depth = OrderBook()
+        self.adl: AdlSignal | None = None
         self.held: Held | None = None
         self.live = False
         self.unsolved = True

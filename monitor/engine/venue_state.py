@@ -29,12 +29,16 @@ class VenueState:
         self.silence = VenueSilence(name, started)
         self.rejected = Tally()
         self.funds: dict[tuple[str, str], ev.InsuranceFund] = {}
+        self.broken_books: set[str] = set()
+        """Symbols whose order book has a hole, or no beginning: whoever can ask for a whole one takes them out."""
         self._observe = observe
         self._on: dict[type, Callable[[Any, float], None]] = {
             ev.IndexPrice: self._on_index,
             ev.FundingRate: self._on_funding,
             ev.FundingTerms: self._on_funding_terms,
             ev.OpenInterest: self._on_interest,
+            ev.BookChange: self._on_book_change,
+            ev.AdlSignal: self._on_adl,
             ev.Liquidation: self._on_liquidation,
             ev.InsuranceFund: self._on_fund,
             ev.VenueTime: self._on_time,
@@ -69,6 +73,20 @@ class VenueState:
     def _on_interest(self, event: ev.OpenInterest, _now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:
             facts.open_interest = event.contracts
+
+    def _on_book_change(self, event: ev.BookChange, now: float) -> None:
+        facts = self.symbols.get(event.symbol)
+        if facts is None:
+            return
+        gaps = facts.depth.gaps
+        if not facts.depth.apply(event, now):
+            self.broken_books.add(event.symbol)
+        if facts.depth.gaps > gaps:
+            self.rejected.add("sequence_gap")
+
+    def _on_adl(self, event: ev.AdlSignal, _now: float) -> None:
+        if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.adl = event
 
     def _on_liquidation(self, event: ev.Liquidation, _now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:

@@ -23,7 +23,7 @@ from monitor.venues.base import Connection, Pass, Venue
 
 
 class VenueFeed:
-    """One venue's feed. Floor 4 calls the engine directly: ``apply`` is synchronous and quick."""
+    """One venue's feed; the venue is bound to *symbols* (``Venue.watching``). Floor 4 calls the engine directly."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class VenueFeed:
         supervisor: Supervisor | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.venue = venue = venue.watching(symbols)
+        self.venue = venue
         self.stats = stats
         self._supervisor = supervisor or Supervisor()
         tls = tls or client_context()

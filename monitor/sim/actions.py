@@ -183,6 +183,16 @@ class Silence(Action, frozen=True, tag="silence"):
         stage.silence(self.seconds, path=self.path, symbol=self.symbol, stream=self.stream)
 
 
+class Gap(Action, frozen=True, tag="gap"):
+    """The next change of the order book gets lost on its way."""
+
+    symbol: str
+
+    def perform(self, stage: Stage) -> None:
+        """Lose it."""
+        stage.lose_book_change(self.symbol)
+
+
 class Cut(Action, frozen=True, tag="cut"):
     """Websockets are closed with ``code``, or dropped without a word (``abort``)."""
 
@@ -237,5 +247,5 @@ class Raw(Action, frozen=True, tag="raw"):
 
 AnyAction = (
     Note | Set | Ramp | Wick | Liquidation | Fund | FundingInterval | Tiers | Status | Delist
-    | Silence | Cut | Refuse | Answer | Raw
+    | Silence | Gap | Cut | Refuse | Answer | Raw
 )  # fmt: skip

@@ -48,7 +48,7 @@ class BinanceSim(VenueSim):
     ) -> None:
         super().__init__(scenario, speed=speed, stream_port=stream_port, rest_port=rest_port, wall=wall)
         self._controls = Controls(self.streams)
-        self._rest = BinanceRest(self.market, self.scenario.limits, wall=self.wall)
+        self._rest = BinanceRest(self.market, self.limits, wall=self.wall)
         self._told: dict[tuple[str, str], int] = {}
         self._force_windows: dict[str, LiquidationPrint | None] = {}
 
@@ -75,7 +75,7 @@ class BinanceSim(VenueSim):
         """Answer one control message."""
         await self._controls.hear(client, text)
 
-    def answer(self, path: str, query: Mapping[str, str], address: str) -> Reply:
+    def answer(self, path: str, query: Mapping[str, str], address: str, _body: bytes = b"") -> Reply:
         """Answer one REST request."""
         self.market.advance(self.clock())
         return self._rest.answer(path, query, address)

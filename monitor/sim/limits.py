@@ -20,6 +20,12 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     control_per_second: Positive = 10.0
     control_burst: Count = 15
     streams_per_connection: Count = 1024
+    idle_client_seconds: Seconds | None = None
+    """How long a client may say nothing; None: for ever. Protocol pongs are not counted."""
+    idle_server_seconds: Seconds | None = None
+    """How long the server itself may have nothing to send before it drops the connection; None: for ever."""
+    idle_code: Annotated[int, msgspec.Meta(ge=1000, le=4999)] | None = 1000
+    """The close code then; None drops the connection without a word."""
     weight_per_minute: Count = 2400
     refusals_before_ban: Count = 10
     ban_seconds: Seconds = 120.0

@@ -21,15 +21,15 @@ class Reply:
 
 
 class RefusedError(Exception):
-    """A request the venue says no to."""
+    """A request the venue says no to, with the *body* of its answer if that is not the usual code and message."""
 
-    def __init__(self, status: int, code: int, message: str) -> None:
+    def __init__(self, status: int, code: int, message: str, body: object = None) -> None:
         super().__init__(message)
-        self.reply = Reply(status, {"code": code, "msg": message})
+        self.reply = Reply(status, {"code": code, "msg": message} if body is None else body)
 
 
-Answerer = Callable[[str, Mapping[str, str], str], Reply]
-"""(path, query, client address) -> reply."""
+Answerer = Callable[[str, Mapping[str, str], str, bytes], Reply]
+"""(path, query, client address, body) -> reply."""
 
 
 class WeightWindow:
@@ -102,7 +102,7 @@ class RestServer:
             reply = self._override[1]
         else:
             try:
-                reply = self._answer(path, query, request.remote or "")
+                reply = self._answer(path, query, request.remote or "", await request.read())
             except RefusedError as refused:
                 reply = refused.reply
         self._journal.note_request(path, query, reply.status)

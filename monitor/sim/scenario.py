@@ -22,7 +22,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     symbols: Annotated[tuple[Listing, ...], msgspec.Meta(min_length=1)]
     pools: tuple[Pool, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits | None = None
+    """How the venue treats its clients; None: as it usually does."""
     tick_seconds: Seconds = 1.0
     seconds: Seconds = 1.0
     repeat: bool = False

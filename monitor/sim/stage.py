@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Literal
 
 from monitor.core.contract import Tier
+from monitor.sim.book import SimBook
 from monitor.sim.journal import Journal, boot
 from monitor.sim.limits import Limits
 from monitor.sim.market import AdlRisk, LiquidationPrint, Market
@@ -26,11 +27,13 @@ class Stage(ABC):
 
     def __init__(self, market: Market, limits: Limits, *, speed: float, wall: Callable[[], float]) -> None:
         self.market = market
+        self.limits = limits
         self.speed = speed
         self.wall = wall
         self.journal = Journal()
         self.streams = StreamServer(self, limits, self.journal, clock=self.clock, speed=speed)
         self.rest = RestServer(self.answer, self.journal, clock=self.clock)
+        self.books: dict[str, SimBook] = {}
         self._began = boot()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,8 +54,8 @@ class Stage(ABC):
         """Answer one control message."""
 
     @abstractmethod
-    def answer(self, path: str, query: Mapping[str, str], address: str) -> Reply:
-        """Answer one REST request, or raise ``RefusedError``."""
+    def answer(self, path: str, query: Mapping[str, str], address: str, body: bytes = b"") -> Reply:
+        """Answer one REST request (a POST has a *body*), or raise ``RefusedError``."""
 
     @abstractmethod
     def beat(self, number: int) -> None:
@@ -133,6 +136,16 @@ class Stage(ABC):
         """Change the contract's status and announce it."""
         self.market.instrument(symbol).status = status
         self.terms_changed(symbol, tiers=False)
+
+    def book(self, symbol: str) -> SimBook:
+        """Return the order book of *symbol*, made when it is first asked for."""
+        if symbol not in self.books:
+            self.books[symbol] = SimBook(self.market.instrument(symbol))
+        return self.books[symbol]
+
+    def lose_book_change(self, symbol: str) -> None:
+        """Let the next change of the book of *symbol* get lost on its way: its number is used, it is not sent."""
+        self.book(symbol).lose_next = True
 
     def delist(self, symbol: str, in_seconds: float) -> None:
         """Set a delivery date *in_seconds* from now and announce it."""

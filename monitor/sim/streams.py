@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol
+from math import inf
+from typing import Any, Protocol
 
 import msgspec
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
@@ -36,7 +37,11 @@ class Route:
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One websocket, as the venue sees it. ``allowance`` is how many control messages it may send just now."""
+    """One websocket, as the venue sees it. ``allowance`` is how many control messages it may send just now.
+
+    ``heard`` and ``told`` are when either side last spoke (boot clock); ``notes`` belong to the venue's dialect. With
+    ``pack`` every frame is packed and sent as a binary one.
+    """
 
     connection: ServerConnection
     path: str
@@ -44,10 +49,18 @@ class Client:
     allowance: float
     allowance_time: float
     streams: dict[str, None] = field(default_factory=dict)
+    heard: float = field(default_factory=boot)
+    told: float = field(default_factory=boot)
+    pack: Callable[[bytes], bytes] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def send(self, frame: bytes) -> None:
-        """Send one text frame without waiting; a closed connection is skipped."""
-        broadcast((self.connection,), frame, text=True)
+        """Send one frame without waiting; a closed connection is skipped."""
+        self.told = boot()
+        if self.pack is None:
+            broadcast((self.connection,), frame, text=True)
+        else:
+            broadcast((self.connection,), self.pack(frame))
 
     def abort(self) -> None:
         """Drop the connection without a closing handshake."""
@@ -95,6 +108,8 @@ class StreamServer:
         self._journal = journal
         self._clock = clock
         self._speed = speed
+        self.pack: Callable[[bytes], bytes] | None = None
+        """Packs every frame into a binary one, where the venue compresses them itself."""
         self._subscribers: dict[tuple[str, str], dict[Client, None]] = {}
         self._silences: list[Silence] = []
         self._servers: list[Server] = []
@@ -170,9 +185,13 @@ class StreamServer:
         return self._send((client for client in self.clients if path in (None, client.path)), frame)
 
     def _send(self, clients: Iterable[Client], frame: bytes) -> int:
-        chosen = tuple(clients)
-        broadcast((client.connection for client in chosen), frame, text=True)
+        chosen, now = tuple(clients), boot()
+        if self.pack is None:
+            broadcast((client.connection for client in chosen), frame, text=True)
+        else:
+            broadcast((client.connection for client in chosen), self.pack(frame))
         for client in chosen:
+            client.told = now
             if client.connection.transport.get_write_buffer_size() > BUFFER_LIMIT:
                 client.abort()
         self._journal.counts["sent",] += len(chosen)
@@ -214,12 +233,16 @@ class StreamServer:
         target = connection.request.path
         route = self._dialect.route(target)
         assert route is not None
-        client = Client(connection, route.path, route.combined, self._limits.control_burst, boot())
+        client = Client(connection, route.path, route.combined, self._limits.control_burst, boot(), pack=self.pack)
         self.clients[client] = None
         self._journal.note_opened(target, route.path)
         try:
             async with asyncio.TaskGroup() as group:
-                watchers = [group.create_task(self._ping(client)), group.create_task(self._expire(client))]
+                watchers = [
+                    group.create_task(self._ping(client)),
+                    group.create_task(self._expire(client)),
+                    group.create_task(self._drop_idle(client)),
+                ]
                 await self._listen_to(client, route)
                 for watcher in watchers:
                     watcher.cancel()
@@ -234,6 +257,7 @@ class StreamServer:
             await self._dialect.welcome(client, route.streams)
             async for message in client.connection:
                 text = message if isinstance(message, str) else message.decode(errors="replace")
+                client.heard = boot()
                 self._journal.note_control(client.path, text)
                 if not self._tolerates(client):
                     await client.connection.close(1008, "Too many requests")
@@ -262,6 +286,22 @@ class StreamServer:
                     await client.connection.close(1008, "Pong timeout")
                     return
         except ConnectionClosed:
+            return
+
+    async def _drop_idle(self, client: Client) -> None:
+        """Let go of a client that says nothing, or to which nothing is sent, for too long."""
+        limits = self._limits
+        while limits.idle_client_seconds is not None or limits.idle_server_seconds is not None:
+            await asyncio.sleep(0.25 / self._speed)
+            now = boot()
+            silent_client = (now - client.heard) * self._speed > (limits.idle_client_seconds or inf)
+            silent_server = (now - client.told) * self._speed > (limits.idle_server_seconds or inf)
+            if not (silent_client or silent_server):
+                continue
+            if limits.idle_code is None:
+                client.abort()
+            else:
+                await client.connection.close(limits.idle_code, "idle")
             return
 
     async def _expire(self, client: Client) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from monitor.sim.actions import Action
+from monitor.sim.cast import Role
 from monitor.sim.journal import boot
+from monitor.sim.limits import Limits
 from monitor.sim.market import Market
 from monitor.sim.scenario import Scenario
 from monitor.sim.stage import Stage
@@ -18,8 +20,15 @@ from monitor.sim.stage import Stage
 class VenueSim(Stage):
     """A venue on loopback: ``async with`` it, give ``stream_url`` and ``rest_url`` to a client, ``play`` a story.
 
+    ``LIMITS`` is how the venue treats its clients where the scenario does not say otherwise; ``CAST`` gives the
+    demo's contracts in the venue's spelling and units.
+
     Nothing of the story happens before :meth:`play`; until then the market stands where the scenario put it.
     """
+
+    NAME: ClassVar[str]
+    LIMITS: ClassVar[Limits] = Limits()
+    CAST: ClassVar[Mapping[str, Role]] = {}
 
     def __init__(
         self,
@@ -30,7 +39,8 @@ class VenueSim(Stage):
         rest_port: int = 0,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(Market(scenario.symbols, scenario.pools), scenario.limits, speed=speed, wall=wall)
+        market = Market(scenario.symbols, scenario.pools)
+        super().__init__(market, scenario.limits or self.LIMITS, speed=speed, wall=wall)
         self.scenario = scenario
         self.streams.port, self.rest.port = stream_port, rest_port
         self._exit = AsyncExitStack()

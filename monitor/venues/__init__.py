@@ -19,9 +19,9 @@ from monitor.venues import (
 )
 from monitor.venues.base import Venue
 
-VENUES: dict[str, Venue] = {
-    "binance": binance.VENUE,
-}
+_MODULES = (binance, binance_coinm, bybit, okx, hyperliquid, lighter, dydx, deribit, kraken_futures)
+
+VENUES: dict[str, Venue] = {module.VENUE.name: module.VENUE for module in _MODULES if hasattr(module, "VENUE")}
 """The venues that can be watched live."""
 
 RULES: dict[str, Mapping[str, LiquidationRule]] = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
@@ -18,7 +17,9 @@ from monitor.core import events as ev
 from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
+from monitor.venues import wire
 from monitor.venues.base import Poll
+from monitor.venues.wire import number, read
 
 NAME = "binance"
 
@@ -26,8 +27,6 @@ DEFAULT_FUNDING_SECONDS = 8 * 3600.0
 
 OPEN_INTEREST_WEIGHT_PER_MINUTE = 600
 """A quarter of the allowance: one call a symbol, so many symbols are read less often."""
-
-T = TypeVar("T")
 
 
 class _Time(msgspec.Struct):
@@ -91,41 +90,13 @@ class _Pool(msgspec.Struct):
 _WATCHABLE = {"PERPETUAL", "TRADIFI_PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH"}
 
 
-def _read(body: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """Return the body as *kind*; raises ``WireError`` for anything else."""
-    try:
-        return msgspec.json.decode(body, type=kind, strict=False)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise WireError(f"unexpected answer: {error}", reason="malformed") from None
-
-
-def _rows(raws: Sequence[msgspec.Raw], kind: type[T], channel: str, out: list[Event]) -> list[T]:
-    """Return the rows that are of *kind*; every other one costs itself alone."""
-    rows: list[T] = []
-    for raw in raws:
-        try:
-            rows.append(_read(raw, kind))
-        except WireError:
-            out.append(ev.Rejected(NAME, channel, "bad_row"))
-    return rows
-
-
-def _number(text: str, low: float, high: float) -> float | None:
-    """Return the decimal *text* strictly between the bounds, or None (an empty string is absent)."""
-    try:
-        value = msgspec.convert(text, float, strict=False)
-    except msgspec.ValidationError:
-        return None
-    return value if low < value < high else None
-
-
 def _time(body: bytes, _received: float) -> list[Event]:
-    return [ev.VenueTime(NAME, _read(body, _Time).serverTime / 1000.0)]
+    return [ev.VenueTime(NAME, read(body, _Time).serverTime / 1000.0)]
 
 
 def _exchange_info(watched: frozenset[str], body: bytes, received: float) -> list[Event]:
     out: list[Event] = []
-    rows = _rows(_read(body, _ExchangeInfo).symbols, _Symbol, "exchangeInfo", out)
+    rows = wire.rows(read(body, _ExchangeInfo).symbols, _Symbol, NAME, "exchangeInfo", out)
     if not rows:
         raise WireError("a venue without contracts", reason="empty")  # no reason to call every symbol unlisted
     all_read = not out  # a row that cannot be read may be the one that seems to be missing
@@ -158,12 +129,12 @@ def _exchange_info(watched: frozenset[str], body: bytes, received: float) -> lis
 
 def _premium_index(watched: frozenset[str], body: bytes, _received: float) -> list[Event]:
     out: list[Event] = []
-    for row in _rows(_read(body, list[msgspec.Raw]), _Premium, "premiumIndex", out):
+    for row in wire.rows(read(body, list[msgspec.Raw]), _Premium, NAME, "premiumIndex", out):
         if row.symbol not in watched:
             continue
         time = row.time / 1000.0
-        mark, index = _number(row.markPrice, 0.0, LIMIT), _number(row.indexPrice, 0.0, LIMIT)
-        rate = _number(row.lastFundingRate, -1.0, 1.0)
+        mark, index = number(row.markPrice, 0.0, LIMIT), number(row.indexPrice, 0.0, LIMIT)
+        rate = number(row.lastFundingRate, -1.0, 1.0)
         if mark is None:
             out.append(ev.Rejected(NAME, "premiumIndex", "bad_price", row.symbol))
         else:
@@ -177,7 +148,7 @@ def _premium_index(watched: frozenset[str], body: bytes, _received: float) -> li
 
 def _funding_info(watched: frozenset[str], body: bytes, _received: float) -> list[Event]:
     out: list[Event] = []
-    rows = {row.symbol: row for row in _rows(_read(body, list[msgspec.Raw]), _Funding, "fundingInfo", out)}
+    rows = {row.symbol: row for row in wire.rows(read(body, list[msgspec.Raw]), _Funding, NAME, "fundingInfo", out)}
     all_read = not out
     for symbol in sorted(watched):
         row = rows.get(symbol)
@@ -193,7 +164,7 @@ def _funding_info(watched: frozenset[str], body: bytes, _received: float) -> lis
 
 
 def _open_interest(body: bytes, _received: float) -> list[Event]:
-    row = _read(body, _OpenInterest)
+    row = read(body, _OpenInterest)
     if not 0.0 <= row.openInterest < LIMIT:
         return [ev.Rejected(NAME, "openInterest", "bad_quantity", row.symbol)]
     return [ev.OpenInterest(NAME, row.symbol, row.openInterest, row.time / 1000.0)]
@@ -202,7 +173,7 @@ def _open_interest(body: bytes, _received: float) -> list[Event]:
 def _insurance(watched: frozenset[str], body: bytes, _received: float) -> list[Event]:
     """Name a pool after the first watched symbol that it stands behind: label values come from the configuration."""
     out: list[Event] = []
-    for pool in _rows(_read(body, list[msgspec.Raw]), _Pool, "insuranceBalance", out):
+    for pool in wire.rows(read(body, list[msgspec.Raw]), _Pool, NAME, "insuranceBalance", out):
         backed = sorted(watched.intersection(pool.symbols))
         for asset in pool.assets if backed else []:
             if -LIMIT < asset.marginBalance < LIMIT:

@@ -17,15 +17,9 @@ from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues.binance_rest import NAME
+from monitor.venues.wire import FIRST_MS, LAST_MS, Milliseconds, Price, Rate, careful, parsed, seconds
 
 # --- wire: only the fields that are needed; None is absent -------------------------------------------------
-
-_Price = Annotated[float, msgspec.Meta(gt=0.0, lt=LIMIT)]
-_Rate = Annotated[float, msgspec.Meta(gt=-1.0, lt=1.0)]
-_FIRST_MS, _LAST_MS = 1_000_000_000_000, 10_000_000_000_000
-"""Milliseconds since 1970 that are a time of this age: what lies outside is another unit, or nonsense."""
-
-_Milliseconds = Annotated[int, msgspec.Meta(ge=_FIRST_MS, lt=_LAST_MS)]
 
 
 class _Row(msgspec.Struct, gc=False, tag_field="e"):
@@ -46,11 +40,11 @@ class _PlainMark(_Row, gc=False, tag="markPriceUpdate"):
     """A mark with nothing missing, checked by the decoder while it is read: it refuses the frame of any other."""
 
     s: str
-    E: _Milliseconds
-    p: _Price
-    i: _Price
-    r: _Rate | Literal[""]
-    T: Annotated[int, msgspec.Meta(ge=0, lt=_LAST_MS)]
+    E: Milliseconds
+    p: Price
+    i: Price
+    r: Rate | Literal[""]
+    T: Annotated[int, msgspec.Meta(ge=0, lt=LAST_MS)]
     st: int
 
 
@@ -122,7 +116,6 @@ _KINDS: dict[str, type[_Row]] = {
     str(kind.__struct_config__.tag): kind
     for kind in (_Mark, _Ticker, _MiniTicker, _Trade, _Book, _Force, _ContractInfo)
 }
-_FIELDS = {kind: {field.encode_name: field for field in msgspec.structs.fields(kind)} for kind in _KINDS.values()}
 
 
 class _Wrapped(msgspec.Struct, gc=False):
@@ -137,13 +130,6 @@ _COIN_M = re.compile(r"(?!(?:BTC|ETH)BUSD_)[A-Z0-9]{1,20}USD_(?:PERP|\d{6})", re
 def _foreign(symbol: str, product: int | None) -> bool:
     """Return whether a row is COIN-M's: by ``st``, or in frames from before June 2026 by the symbol."""
     return product == 2 if product is not None else _COIN_M.fullmatch(symbol) is not None
-
-
-def _seconds(milliseconds: int) -> float:
-    """Return epoch seconds; raises ``WireError`` for anything that is not milliseconds of this age."""
-    if not _FIRST_MS <= milliseconds < _LAST_MS:
-        raise WireError(f"{milliseconds} is not a time in ms", reason="bad_time")
-    return milliseconds / 1000
 
 
 def _price(value: float | None, channel: str, symbol: str, out: list[Event]) -> float | None:
@@ -162,7 +148,7 @@ def _on_marks(rows: list[_PlainMark], out: list[Event]) -> None:
     mark_price, index_price, funding_rate, venue = ev.MarkPrice, ev.IndexPrice, ev.FundingRate, NAME
     for row in rows:
         rate, next_time = row.r, row.T
-        if row.st == 1 and rate != "" and next_time >= _FIRST_MS:
+        if row.st == 1 and rate != "" and next_time >= FIRST_MS:
             symbol, time = row.s, row.E / 1000
             out += (
                 mark_price(venue, symbol, row.p, time),
@@ -174,7 +160,7 @@ def _on_marks(rows: list[_PlainMark], out: list[Event]) -> None:
 
 
 def _on_mark(row: _Mark | _PlainMark, out: list[Event]) -> None:
-    symbol, time = row.s, _seconds(row.E)
+    symbol, time = row.s, seconds(row.E)
     if _foreign(symbol, row.st):
         return
     if (mark := _price(row.p, "mark_price", symbol, out)) is not None:
@@ -191,25 +177,25 @@ def _funding(symbol: str, rate: str | float, next_time: int, time: float, out: l
     except msgspec.ValidationError:
         value = math.nan
     if -1.0 < value < 1.0:
-        out.append(ev.FundingRate(NAME, symbol, value, _seconds(next_time), time))
+        out.append(ev.FundingRate(NAME, symbol, value, seconds(next_time), time))
     else:
         out.append(ev.Rejected(NAME, "funding_rate", "bad_rate", symbol))
 
 
 def _on_ticker(row: _Ticker | _MiniTicker, out: list[Event]) -> None:
-    time = _seconds(row.E)
+    time = seconds(row.E)
     if not _foreign(row.s, row.st) and (last := _price(row.c, "last_price", row.s, out)) is not None:
         out.append(ev.LastPrice(NAME, row.s, last, time))
 
 
 def _on_trade(row: _Trade, out: list[Event]) -> None:
-    time = _seconds(row.E)
+    time = seconds(row.E)
     if not _foreign(row.s, row.st) and (last := _price(row.p, "last_price", row.s, out)) is not None:
         out.append(ev.LastPrice(NAME, row.s, last, time))
 
 
 def _on_book(row: _Book, out: list[Event]) -> None:
-    time = _seconds(row.E)
+    time = seconds(row.E)
     if _foreign(row.s, row.st):
         return
     bid, ask = _price(row.b, "best_quote", row.s, out), _price(row.a, "best_quote", row.s, out)
@@ -221,7 +207,7 @@ def _on_book(row: _Book, out: list[Event]) -> None:
 
 
 def _on_force(row: _Force, out: list[Event]) -> None:
-    order, time = row.o, _seconds(row.E)
+    order, time = row.o, seconds(row.E)
     if _foreign(order.s, row.st) or (row.st is None and order.ps is not None):
         return
     side = {"SELL": "long", "BUY": "short"}.get(order.S)
@@ -231,12 +217,12 @@ def _on_force(row: _Force, out: list[Event]) -> None:
         out.append(ev.Rejected(NAME, "liquidation", "bad_quantity", order.s))
     elif order.z > 0.0 and (fill := _price(order.ap, "liquidation", order.s, out)) is not None:
         limit = None if order.p is None else _price(order.p, "liquidation", order.s, out)
-        done = time if order.T is None else _seconds(order.T)
+        done = time if order.T is None else seconds(order.T)
         out.append(ev.Liquidation(NAME, order.s, side, order.z, fill, "fill", done, limit))
 
 
 def _on_contract(row: _ContractInfo, out: list[Event]) -> None:
-    time = _seconds(row.E)
+    time = seconds(row.E)
     if _foreign(row.s, row.st):
         return
     out.append(ev.ContractStatus(NAME, row.s, row.cs, row.cs == "TRADING", time))
@@ -265,7 +251,7 @@ def decode(frame: bytes, _received_time: float = 0.0) -> list[Event]:
     """
     try:
         data = _wrapped(frame).data
-        if type(data) is _PlainMark and data.st == 1 and data.r != "" and data.T >= _FIRST_MS:
+        if type(data) is _PlainMark and data.st == 1 and data.r != "" and data.T >= FIRST_MS:
             symbol, time = data.s, data.E / 1000  # as in _on_marks: the commonest frame, without a call
             return [
                 ev.MarkPrice(NAME, symbol, data.p, time),
@@ -284,10 +270,7 @@ def decode(frame: bytes, _received_time: float = 0.0) -> list[Event]:
 
 def _decode_slowly(frame: bytes) -> list[Event]:
     """Decode what the quick way refused: raw frames, control messages, unknown events, rows with a bad value."""
-    try:
-        message = msgspec.json.decode(frame)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise WireError(f"not JSON: {error}", reason="not_json") from None
+    message = parsed(frame)
     payload = message.get("data", message) if isinstance(message, dict) and "stream" in message else message
     out: list[Event] = []
     if isinstance(payload, list):
@@ -316,24 +299,6 @@ def _salvage(row: object, out: list[Event]) -> None:
     try:
         _BUILD[kind](msgspec.convert(row, kind, strict=False), out)
     except (msgspec.ValidationError, RecursionError):
-        _BUILD[kind](_without_bad_values(row, kind, out), out)
-
-
-def _without_bad_values(row: dict[str, Any], kind: type[_Row], out: list[Event]) -> Any:
-    """Return *row* as a *kind* without the values that do not fit, each of which is rejected by itself."""
-    symbol = row.get("s")
-    clean: dict[str, Any] = {"e": row["e"]}
-    for name, field in _FIELDS[kind].items():
-        if name not in row:
-            continue
-        try:
-            clean[name] = msgspec.to_builtins(msgspec.convert(row[name], field.type, strict=False))
-        except (msgspec.ValidationError, RecursionError):
-            if field.required:
-                raise WireError(f"field {name} has no usable value", reason=f"bad_{name}") from None
-            subject = symbol if isinstance(symbol, str) else ""
-            out.append(ev.Rejected(NAME, kind.__name__[1:].lower(), "bad_value", subject))
-    try:
-        return msgspec.convert(clean, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise WireError(str(error), reason="missing_field") from None
+        symbol = row.get("s")
+        clean = careful(row, kind, NAME, kind.__name__[1:].lower(), symbol if isinstance(symbol, str) else "", out)
+        _BUILD[kind](clean, out)

@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from monitor.sim.binance import BinanceSim
+from monitor.sim.limits import Limits
 from monitor.sim.scenario import Scenario, load_scenario
 
 
@@ -66,7 +67,7 @@ def limited(still) -> Callable[..., Scenario]:
     """Return the still market with other limits."""
 
     def with_limits(**limits) -> Scenario:
-        return msgspec.structs.replace(still, limits=msgspec.structs.replace(still.limits, **limits))
+        return msgspec.structs.replace(still, limits=msgspec.structs.replace(still.limits or Limits(), **limits))
 
     return with_limits
 

@@ -1,0 +1,96 @@
+"""One story for every venue: the demo's contracts in the spelling and units of each.
+
+The story is written for linear contracts of one coin. A role says which contract plays a part elsewhere; prices may be
+scaled (another coin), and sizes follow, so that the amounts of money stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from monitor.sim.actions import AnyAction, Liquidation, Ramp, Set, Wick
+from monitor.sim.market import Listing, Pool
+from monitor.sim.scenario import Scenario
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """The contract that plays a part. ``listing`` are the fields of its ``Listing`` that differ from the story's.
+
+    An ``inverse`` contract is of ``contract_size`` units of quote currency; one that plays a position of 1 coin holds
+    as many of them as that coin is worth at *entry_price*.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    inverse: bool = False
+    contract_size: float = 1.0
+    price_scale: float = 1.0
+    listing: Mapping[str, Any] = {}
+
+    def contracts(self, quantity: float, entry_price: float) -> float:
+        """Return how many contracts make *quantity* coins of the story, entered at the story's *entry_price*."""
+        worth = quantity * entry_price if self.inverse else quantity / self.price_scale
+        return worth / self.contract_size
+
+    def price(self, price: float) -> float:
+        """Return a price of the story as this contract has it."""
+        return price * self.price_scale
+
+
+def recast(scenario: Scenario, cast: Mapping[str, Role], entry_price: float) -> Scenario:
+    """Return the story with the contracts of *cast* alone; an empty cast leaves it as it is."""
+    if not cast:
+        return scenario
+    listings = {listing.symbol: listing for listing in scenario.symbols}
+    actions = (
+        _action(action, cast, entry_price)
+        for action in scenario.actions
+        if getattr(action, "symbol", None) is None or getattr(action, "symbol", None) in cast
+    )
+    return msgspec.structs.replace(
+        scenario,
+        symbols=tuple(_listing(listings[name], role) for name, role in cast.items()),
+        pools=tuple(filter(None, (_pool(pool, cast) for pool in scenario.pools))),
+        actions=tuple(actions),
+    )
+
+
+def _listing(listing: Listing, role: Role) -> Listing:
+    changed: dict[str, Any] = {
+        "symbol": role.symbol,
+        "base": role.base,
+        "quote": role.quote,
+        "product": "CM" if role.inverse else "UM",
+        "contract_size": role.contract_size,
+        "mark_price": role.price(listing.mark_price),
+        "index_price": None if listing.index_price is None else role.price(listing.index_price),
+        "last_price": None if listing.last_price is None else role.price(listing.last_price),
+        "tick_size": listing.tick_size * role.price_scale,
+    }
+    return msgspec.structs.replace(listing, **changed, **role.listing)
+
+
+def _pool(pool: Pool, cast: Mapping[str, Role]) -> Pool | None:
+    symbols = tuple(cast[symbol].symbol for symbol in pool.symbols if symbol in cast)
+    return Pool(symbols=symbols, balances=dict(pool.balances), update_time=pool.update_time) if symbols else None
+
+
+def _action(action: AnyAction, cast: Mapping[str, Role], entry_price: float) -> AnyAction:
+    symbol = getattr(action, "symbol", None)
+    if symbol is None:
+        return action
+    role = cast[symbol]
+    said = action.say.replace(symbol, role.symbol)
+    changed: dict[str, Any] = {"symbol": role.symbol, "say": said}
+    if isinstance(action, Ramp | Set) and action.mark_price is not None:
+        changed["mark_price"] = role.price(action.mark_price)
+    if isinstance(action, Wick):
+        changed["last_price"] = role.price(action.last_price)
+    if isinstance(action, Liquidation):
+        changed["contracts"] = role.contracts(action.contracts, entry_price)
+        changed["limit_price"], changed["fill_price"] = role.price(action.limit_price), role.price(action.fill_price)
+    return msgspec.structs.replace(action, **changed)
