@@ -13,10 +13,11 @@ import asyncio
 import gc
 import signal
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from math import isclose
 
 import msgspec
 import structlog
@@ -26,7 +27,7 @@ from monitor.config.settings import Settings
 from monitor.core.alert_event import AlertEvent, StoredState
 from monitor.core.alerts import Level
 from monitor.core.contract import ladder_for
-from monitor.core.events import Liquidation
+from monitor.core.events import ContractTerms, Liquidation
 from monitor.delivery.outbox import Outbox
 from monitor.delivery.settings import DeliveryTimes
 from monitor.engine.book import WatchedAccount
@@ -40,6 +41,7 @@ from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot
 from monitor.net.supervise import Supervisor
+from monitor.numbers import shortest
 from monitor.store.rows import Transaction
 from monitor.store.store import Store
 from monitor.venues import RULES, VENUES, shipped_tiers
@@ -110,7 +112,7 @@ class App:
             self.process = ProcessStats(
                 config_hash=settings.hash, version=__version__, restarts=self.supervisor.restarts
             )
-            self.feeds = [self._feed(name) for name in sorted({a.venue for a in settings.accounts.accounts})]
+            self.feeds = [self._feed(name, symbols) for name, symbols in watched_symbols(settings).items()]
             await self._serve(store)
         finally:
             await asyncio.to_thread(store.close)
@@ -172,10 +174,8 @@ class App:
     ) -> asyncio.Task[None]:
         return group.create_task(self.supervisor.supervise(name, work), name=f"supervise {name}")
 
-    def _feed(self, name: str) -> VenueFeed:
+    def _feed(self, name: str, symbols: Sequence[str]) -> VenueFeed:
         said = self.settings.venues.get(name)
-        ours = [account for account in self.settings.accounts.accounts if account.venue == name]
-        symbols = sorted({symbol for account in ours for symbol in account.symbols()})
         venue = VENUES[name].watching(symbols)
         return VenueFeed(
             venue,
@@ -188,6 +188,7 @@ class App:
             broken_books=self.engine.broken_books,
             stats=FeedStats(name, sorted({p.resource for p in venue.polls(symbols)})),
             settings=self.feed_settings,
+            depth=said is None or said.depth,
             supervisor=self.supervisor,
         )
 
@@ -200,7 +201,8 @@ class App:
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:
                 group.create_task(feed.bootstrap(BOOTSTRAP_SECONDS), name=f"bootstrap {feed.venue.name}")
-        missing = {(v.venue, v.symbol) for v in self.engine.symbol_views(boot()) if v.status == "not listed"}
+        views = list(self.engine.symbol_views(boot()))
+        missing = {(v.venue, v.symbol) for v in views if v.status == "not listed"}
         places = self.settings.accounts.places
         problems = [
             f"{places.symbols[position.name]}: {account.venue} lists no contract {position.symbol!r}"
@@ -208,6 +210,7 @@ class App:
             for position in account.positions
             if (account.venue, position.symbol) in missing and f"{account.name}/{position.name}" not in self._known
         ]
+        problems += self._unit_problems({(v.venue, v.symbol): v.contract for v in views if v.contract is not None})
         for account in self.settings.accounts.accounts:
             if any(f"{account.name}/{position.name}" in self._known for position in account.positions):
                 continue  # an asset of an account that was watched before has been delisted
@@ -218,6 +221,30 @@ class App:
             raise ConfigError(problems)
         held, self._held = self._held or [], None
         self.announce(held)
+
+    def _unit_problems(self, contracts: Mapping[tuple[str, str], ContractTerms]) -> list[str]:
+        """Return what the file says of contracts and their venues say otherwise: no figure would mean anything.
+
+        A position that was watched before stops nobody: its contract has changed, which the engine announces.
+        """
+        accounts, problems = self.settings.accounts, dict[str, None]()
+        for account in accounts.accounts:
+            for position in account.positions:
+                contract = contracts.get((account.venue, position.symbol))
+                if contract is None or f"{account.name}/{position.name}" in self._known:
+                    continue
+                said, symbol = accounts.terms[account.name][position.symbol], position.symbol
+                place = accounts.places.symbols[position.name]
+                if said.kind != contract.kind:
+                    what = f"{account.venue} says that {symbol} is {contract.kind}: expected terms.{symbol}.kind"
+                    problems[f"{said.places.get('kind', place)}: {what} {contract.kind}, got {said.kind}"] = None
+                elif not isclose(said.contract_size, contract.contract_size, rel_tol=1e-9):
+                    unit = contract.base if contract.kind == "linear" else contract.quote
+                    size = f"{shortest(contract.contract_size)} {unit}"
+                    what = f"{account.venue} says that a contract of {symbol} is {size}: expected terms.{symbol}"
+                    got = f"contract_size {shortest(contract.contract_size)}, got {shortest(said.contract_size)}"
+                    problems[f"{said.places.get('contract_size', place)}: {what}.{got}"] = None
+        return [*problems]
 
     def announce(self, alerts: Sequence[AlertEvent]) -> None:
         """Hand alert events to the outbox and to whoever listens; those of the start wait for the start."""
@@ -308,6 +335,17 @@ def _no_reload() -> None:
     log.warning("config.rejected", reason="no_reload", detail="a changed file is read at the next start")
 
 
+def watched_symbols(settings: Settings) -> dict[str, list[str]]:
+    """Return the contracts to be fed by venue, those among them whose marks stand in for others'."""
+    found: dict[str, set[str]] = {}
+    for account in settings.accounts.accounts:
+        for symbol in account.symbols():
+            proxy = settings.accounts.terms[account.name][symbol].proxy
+            venue, fed = (account.venue, symbol) if proxy is None else proxy
+            found.setdefault(venue, set()).add(fed)
+    return {venue: sorted(found[venue]) for venue in sorted(found)}
+
+
 def watched_accounts(settings: Settings) -> list[WatchedAccount]:
     """Return the accounts as the engine takes them: ladders from the operator, else from the shipped tables."""
     found = []
@@ -323,6 +361,8 @@ def watched_accounts(settings: Settings) -> list[WatchedAccount]:
                 settings.ladder,
                 {s: table for s, table in tables.items() if table is not None},
                 settings.accounts.ladders,
+                {s: t.contract_size for s, t in settings.accounts.terms[account.name].items()},
+                {s: t.proxy for s, t in settings.accounts.terms[account.name].items() if t.proxy is not None},
             )
         )
     return found

@@ -94,6 +94,7 @@ def _read_account(
     rules = reader.rules.get(venue, {})
     kind = default_kind(rules)
     terms = {s: its if "kind" in its.places else replace(its, kind=kind) for s, its in said.items()}
+    terms = {s: _with_proxy(its, reader) for s, its in terms.items()}
 
     def its_terms(symbol: str) -> SymbolTerms:
         return terms.get(symbol) or SymbolTerms(kind=kind)
@@ -114,6 +115,11 @@ def _read_account(
     if venue in reader.rules:
         _check_rules(venue, rules, positions, terms)
     return account, terms
+
+
+def _with_proxy(its: SymbolTerms, reader: Reader) -> SymbolTerms:
+    """Return *its* with the proxy's venue by the name that the rules have it under."""
+    return its if its.proxy is None else replace(its, proxy=(reader.canonical(its.proxy[0]), its.proxy[1]))
 
 
 def _read_venue(section: Section, account: str, reader: Reader) -> str:

@@ -142,15 +142,15 @@ class Section:
         self.note(self.place_of(key), f"expected {expected}, got {got}" + (f" ({why})" if why else ""))
         return None
 
-    def flag(self, key: str) -> bool:
-        """Return whether *key* is ``true``; false if it is not there."""
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Return whether *key* is ``true``; *default* if it is not there or bad."""
         node = self._ask(key)
         if node is None:
-            return False
+            return default
         if isinstance(node, Scalar) and node.plain and node.text in ("true", "false"):
             return node.text == "true"
         self._expected(key, "true or false", node)
-        return False
+        return default
 
     def section(self, key: str) -> Section | None:
         """Return the mapping under *key*, None if it is not there or bad."""

@@ -28,6 +28,8 @@ TIER_BY = {"mark": "notional", "entry": "entry_notional", "fixed": "none", "size
 class SymbolTerms:
     """What the operator says of a contract, overriding the venue. Unsaid: None, or what most contracts are.
 
+    ``proxy`` is the (venue, symbol) whose mark price stands in for this contract's own.
+
     ``switches`` are those of the liquidation rule that the operator sets, with its name, source and date if said.
     ``places`` tells where the keys that were said stand; ``deduction`` among them is the first tier's that has one.
     """
@@ -40,6 +42,7 @@ class SymbolTerms:
     maintenance_slope: float = 0.0
     tick_size: float | None = None
     beta: float = 1.0
+    proxy: tuple[str, str] | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
 
@@ -120,11 +123,17 @@ class AccountFile:
 
 @dataclass(frozen=True, slots=True)
 class VenueSettings:
-    """Where a venue is reached, if not where it says itself, and ladders that the operator fetched."""
+    """Where a venue is reached, if not where it says itself, and ladders that the operator fetched.
+
+    ``depth`` is whether order books are kept. A ``proxy_only`` venue has no feed: its contracts are watched by others'
+    marks.
+    """
 
     stream_url: str | None = None
     rest_url: str | None = None
     tiers: Mapping[str, TierTable] = field(default_factory=dict)
+    depth: bool = True
+    proxy_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

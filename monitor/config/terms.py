@@ -60,9 +60,16 @@ def _symbol_terms(section: Section, base: SymbolTerms, warnings: list[str]) -> S
         "maintenance_slope": section.number("maintenance_slope", SLOPE, hint=SLOPE_HINT),
         "tick_size": section.number("tick_size", POSITIVE),
         "beta": section.number("beta", BETA),
+        "proxy": _read_proxy(section.section("proxy_mark")),
         "switches": _read_rule(section.section("rule")),
     }
-    keys = (*(key for key in said if key != "switches"), "rule", "tiers", "maintenance_rate")
+    keys = (
+        *(key for key in said if key not in {"switches", "proxy"}),
+        "proxy_mark",
+        "rule",
+        "tiers",
+        "maintenance_rate",
+    )
     places = {key: section.place_of(key) for key in section.given(*keys)}
     inherited = dict(base.places)
     reading = read_table(section, "the operator's terms", warnings)
@@ -78,6 +85,15 @@ def _symbol_terms(section: Section, base: SymbolTerms, warnings: list[str]) -> S
         **{key: value for key, value in said.items() if value is not None},
         places={**inherited, **places},
     )
+
+
+def _read_proxy(section: Section | None) -> tuple[str, str] | None:
+    """Return venue and symbol of the contract whose mark stands in for one without a feed of its own."""
+    if section is None:
+        return None
+    venue, symbol = section.text("venue", needed=True), section.text("symbol", needed=True)
+    section.done()
+    return (venue, symbol) if venue and symbol else None
 
 
 def _read_rule(section: Section | None) -> dict[str, str] | None:

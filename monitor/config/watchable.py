@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from monitor.config.places import Place, Problems
-from monitor.config.settings import AccountFile, Rules, VenueSettings
+from monitor.config.settings import AccountFile, Rules, SymbolTerms, VenueSettings
 from monitor.config.tiers_file import venue_symbol
 from monitor.core.account import Position
 from monitor.core.contract import LiquidationRule, TierTable
@@ -46,11 +46,14 @@ def check_watchable(
             continue
         shipped = shipped_tiers.get(account.venue)
         fetched = venues.get(account.venue, VenueSettings()).tiers
+        proxied = venues.get(account.venue, VenueSettings()).proxy_only
         for position in account.positions:
             place = accounts.places.symbols.get(position.name)
             if place is None or not position.symbol:
                 continue  # that problem is noted already
             terms = accounts.terms[account.name][position.symbol]
+            if live is not None:
+                _check_proxy(position, terms, place, live, problems, needed=proxied)
             rule = terms.rule(rules.get(account.venue, {}))
             if kinds is not None and terms.kind not in kinds:
                 what = f"{terms.kind} contracts of {account.venue} cannot be watched yet ({position.name} is one)"
@@ -62,6 +65,22 @@ def check_watchable(
             elif not (terms.table or position.symbol in fetched or shipped is None or _told(position, rule)):
                 _check_ladder(position, account.venue, place, shipped, problems)
     warnings += _idle(accounts)
+
+
+def _check_proxy(
+    position: Position, terms: SymbolTerms, place: Place, live: Live, problems: Problems, *, needed: bool
+) -> None:
+    """Note a contract of a venue without a feed that nothing stands in for, and a proxy that cannot be one."""
+    if terms.proxy is None:
+        if needed:
+            how = f"write terms.{position.symbol}.proxy_mark: {{venue: ..., symbol: ...}}"
+            problems.add(place, f"a proxy_only venue has no marks of its own: {how}")
+        return
+    said = terms.places.get("proxy_mark", place)
+    if not needed:
+        problems.add(said, "only for a venue with proxy_only: true: this one has marks of its own")
+    elif not live.get(terms.proxy[0]):
+        problems.add(said, f"expected a venue that can be watched, got {terms.proxy[0]}")
 
 
 def _told(position: Position, rule: LiquidationRule | None) -> bool:

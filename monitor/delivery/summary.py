@@ -79,7 +79,10 @@ def _price(value: float) -> str:
 def _where(event: AlertEvent) -> str:
     if event.mark_price is None:
         return "its mark price is not known"
-    text = f"{_SOURCES.get(event.price_source, event.price_source)} {_price(event.mark_price)}"
+    source = event.price_source
+    if source.startswith("proxy "):
+        source = f"an estimate by {source.removeprefix('proxy ')}, whose mark price"
+    text = f"{_SOURCES.get(source, source)} {_price(event.mark_price)}"
     if event.liquidation_price is None:
         lost = event.level >= Level.LIQUIDATION
         return f"{text}, its account is past liquidation at any price" if lost else f"{text}, no price liquidates it"

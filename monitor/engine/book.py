@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from monitor.core.account import Account, Position
 from monitor.core.alert_event import StoredState
 from monitor.core.alerts import Ladder
-from monitor.core.contract import Tier, TierTable, ladder_for
+from monitor.core.contract import LiquidationRule, Tier, TierTable, ladder_for
 from monitor.core.pool import Group, Pool, Terms, pool_of
 from monitor.engine.facts import SymbolFacts
 
@@ -29,6 +29,10 @@ class WatchedAccount(msgspec.Struct, frozen=True):
     ladder: Ladder = Ladder()
     tables: Mapping[str, TierTable] = msgspec.field(default_factory=dict)
     ladders: Mapping[str, Ladder] = msgspec.field(default_factory=dict)
+    contract_sizes: Mapping[str, float] = msgspec.field(default_factory=dict)
+    """By symbol: what the operator's contracts were multiplied with."""
+    proxies: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+    """Symbol -> (venue, symbol) of the contract whose mark it is watched by."""
 
 
 class Book:
@@ -83,6 +87,14 @@ class Book:
     def kind(self, symbol: str) -> str:
         """Return whether a contract is linear or inverse."""
         return self.watched.terms.get(symbol, Terms()).kind
+
+    def rule(self, symbol: str) -> LiquidationRule | None:
+        """Return the rule of a contract."""
+        return self.watched.terms.get(symbol, Terms()).rule
+
+    def contract_size(self, symbol: str) -> float | None:
+        """Return the contract size that the positions' quantities were worked out with, None if nobody says."""
+        return self.watched.contract_sizes.get(symbol)
 
     def terms(self, symbol: str) -> Terms:
         """Return what the sum needs of *symbol*: the operator's word first, then the venue's, then the tables."""

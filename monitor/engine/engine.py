@@ -13,9 +13,8 @@ from typing import Any
 
 from monitor.core import events as ev
 from monitor.core.alert_event import AlertEvent, StoredState
-from monitor.core.alerts import Change, Quality
+from monitor.core.alerts import Quality
 from monitor.core.book import OrderBook
-from monitor.core.contract import Tier, TierTable, build_deductions, ladder_problem
 from monitor.core.events import Event
 from monitor.engine import show
 from monitor.engine.book import Book, WatchedAccount
@@ -23,14 +22,12 @@ from monitor.engine.evaluator import Evaluator, Report
 from monitor.engine.facts import JUMP, Field, SymbolFacts, Verdict
 from monitor.engine.shared import Shared
 from monitor.engine.sharing import Sharing
+from monitor.engine.terms import ContractNews
 from monitor.engine.venue_state import Observe, VenueState
 from monitor.engine.views import FundView, PositionView, SymbolView, VenueView
 from monitor.engine.watch import Watch
 
 NOTHING: tuple[AlertEvent, ...] = ()
-
-TERMS_MOVE = 0.005
-"""A liquidation price that moves by more than this share of the mark through new terms is announced."""
 
 _LOW, _HIGH = 1.0 - JUMP, 1.0 + JUMP
 
@@ -60,15 +57,20 @@ class Engine:
         self._work = Evaluator(self._venues, report)
         self._sharing = Sharing(self._work)
         self._observe = observe
+        self._followers: dict[tuple[str, str], list[SymbolFacts]] = {}
+        """Contracts that are watched by another one's mark (proxies), by that one."""
         for watched in accounts:
             self._add(watched, expected, started)
+        news = ContractNews(self._venues, self._by_symbol, self._work, self._sharing, self._requalify)
         self._on: dict[type, Callable[[Any, float], Sequence[AlertEvent]]] = {
-            ev.MarkPrice: self._on_mark,
+            ev.MarkPrice: self._on_followed_mark if self._followers else self._on_mark,
             ev.LastPrice: self._on_last,
             ev.BestQuote: self._on_book,
-            ev.ContractTerms: self._on_terms,
-            ev.ContractStatus: self._on_terms,
-            ev.TierTableChanged: self._on_tiers,
+            ev.ContractTerms: news.on_terms,
+            ev.ContractStatus: news.on_status,
+            ev.SubscriptionRefused: news.on_refused,
+            ev.FundingTerms: news.on_funding_terms,
+            ev.TierTableChanged: news.on_tiers,
         }
 
     def _add(self, watched: WatchedAccount, expected: Mapping[str, Mapping[str, float]], started: float) -> None:
@@ -96,6 +98,18 @@ class Engine:
                 shared.slots.append(len(slots))
                 slots.append(shared)
                 self._by_symbol.setdefault((name, facts.symbol), [])
+
+        for symbol, (reference, theirs) in watched.proxies.items():
+            source = self._venues.setdefault(
+                reference, VenueState(reference, expected.get(reference, {}), started, self._observe)
+            ).facts(theirs)
+            self._by_symbol.setdefault((reference, theirs), [])
+            self._slots.setdefault((reference, theirs), [])
+            follower = venue.facts(symbol)
+            follower.follow(source)
+            followers = self._followers.setdefault((reference, theirs), [])
+            if follower not in followers:
+                followers.append(follower)
 
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
         """Take up the alert states of an earlier run and return those whose subject is not watched any more."""
@@ -143,12 +157,24 @@ class Engine:
             return NOTHING
         return self._on_unusual_mark(facts, price, time, now)
 
+    def _on_followed_mark(self, event: ev.MarkPrice, now: float) -> Sequence[AlertEvent]:
+        """Take a mark that contracts elsewhere are watched by, too: each of them judges it by itself."""
+        out = self._on_mark(event, now)
+        followers = self._followers.get((event.venue, event.symbol))
+        if not followers:
+            return out
+        price, time = event.mark_price, event.event_time
+        theirs = [self._on_mark(ev.MarkPrice(f.venue, f.symbol, price, time), now) for f in followers]
+        return [*out, *(alert for alerts in theirs for alert in alerts)]
+
     def _on_unusual_mark(self, facts: SymbolFacts, price: float, time: float, now: float) -> list[AlertEvent]:
         verdict, reason = facts.take_mark(price, time, now)
         if verdict in {Verdict.REFUSED, Verdict.HELD}:
             if verdict is Verdict.REFUSED:
                 self._venues[facts.venue].rejected.add(reason)
             return []
+        if facts.refused and verdict is Verdict.ACCEPTED:
+            facts.refused, facts.shown_watchable = False, facts.watchable
         if verdict is Verdict.UNDATED:
             return self._fire(facts, price, "late mark", now, live=False)
         return self._accepted(facts, now)
@@ -259,61 +285,6 @@ class Engine:
         self.last_pass = now
         return out
 
-    # --- terms ---------------------------------------------------------------------------------------------
-
-    def _on_terms(self, event: ev.ContractTerms | ev.ContractStatus, now: float) -> Sequence[AlertEvent]:
-        facts = self._venues[event.venue].symbols.get(event.symbol)
-        if facts is None:
-            return NOTHING
-        if isinstance(event, ev.ContractTerms):
-            facts.settle = event.settle
-        if facts.status == event.status and facts.watchable == event.watchable:
-            return NOTHING
-        was = facts.watchable
-        facts.status, facts.watchable = event.status, event.watchable
-        out = self._requalify(facts, now)
-        if was and not event.watchable:
-            for watch in self._by_symbol[facts.venue, facts.symbol]:
-                if watch.state.data_alerted:
-                    continue  # said before a restart, or as a silent feed
-                self._venues[facts.venue].silence.announced(watch)
-                level = watch.state.level
-                out.append(watch.announce(Change("position.unwatchable", level, level, reason=event.status), None, now))
-        return out
-
-    def _on_tiers(self, event: ev.TierTableChanged, now: float) -> Sequence[AlertEvent]:
-        facts = self._venues[event.venue].symbols.get(event.symbol)
-        if facts is None:
-            return NOTHING
-        tiers = tuple(Tier(*row) for row in event.rows)
-        if ladder_problem(tiers) is not None or not _continuous(tiers):
-            self._venues[event.venue].rejected.add("bad_tiers")
-            return NOTHING
-        key = facts.venue, facts.symbol
-        watches = dict.fromkeys(self._by_symbol[key])
-        for shared in self._sharing.of(facts):
-            watches |= dict.fromkeys(shared.watches)  # the requirement of one weighs on all of them
-        for watch in watches:
-            if not watch.alone:
-                self._work.attempt(
-                    watch, now, watch.solve
-                )  # others' marks have moved since: that is not the ladder's doing
-        facts.table = TierTable(tiers, "announced by the venue")
-        for book in dict.fromkeys(watch.book for watch in watches):
-            book.forget()
-        self._sharing.forget(facts)
-        out: list[AlertEvent] = []
-        for watch in watches:
-            known, before = watch.solved, watch.levels.liquidation_price
-            out += self._work.resolve(watch, now)
-            after, mark = watch.levels.liquidation_price, watch.facts.mark.value
-            moved = (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark
-            if known and moved:
-                level = watch.state.level
-                out.append(watch.announce(Change("position.terms_changed", level, level, reason="tiers"), mark, now))
-            out += watch.drift(now)
-        return out
-
     # --- what others may see -------------------------------------------------------------------------------
 
     def states(self) -> list[StoredState]:
@@ -380,12 +351,3 @@ class Engine:
             )
             for venue in self._venues.values()
         ]
-
-
-def _continuous(tiers: Sequence[Tier]) -> bool:
-    """Return whether announced deductions are those that the ladder itself calls for, but for rounding."""
-    built = build_deductions([(tier.floor, tier.maintenance_rate) for tier in tiers])
-    return all(
-        abs(said.deduction - ours.deduction) <= 1.0 + 0.01 * ours.deduction
-        for said, ours in zip(tiers, built, strict=True)
-    )

@@ -15,7 +15,7 @@ import msgspec
 from monitor.core.alerts import Quality
 from monitor.core.book import OrderBook
 from monitor.core.contract import TierTable
-from monitor.core.events import AdlSignal
+from monitor.core.events import AdlSignal, ContractTerms
 from monitor.engine.triggers import TriggerBook
 
 LATE_SECONDS = 3.0
@@ -150,6 +150,7 @@ class SymbolFacts:
         "adl",
         "book",
         "clock",
+        "contract",
         "depth",
         "funding_interval",
         "funding_rate",
@@ -163,9 +164,12 @@ class SymbolFacts:
         "mark",
         "next_funding_time",
         "open_interest",
+        "proxy",
         "quarantined",
+        "refused",
         "settle",
         "shown",
+        "shown_watchable",
         "status",
         "symbol",
         "table",
@@ -173,6 +177,7 @@ class SymbolFacts:
         "unsolved",
         "venue",
         "watchable",
+        "wrong_units",
     )
 
     def __init__(self, venue: str, symbol: str, clock: VenueClock, intervals: Intervals) -> None:
@@ -187,7 +192,14 @@ class SymbolFacts:
         self.quarantined = 0
         self.triggers = TriggerBook()
         self.table: TierTable | None = None
-        self.status, self.watchable = "", True
+        self.status, self.watchable, self.shown_watchable = "", True, True
+        self.refused = False
+        """The venue said no to its marks."""
+        self.contract: ContractTerms | None = None
+        self.wrong_units = ""
+        """Which of the contract's units the operator's figures are not in."""
+        self.proxy = ""
+        """The contract by whose mark this one is watched, as ``venue symbol``; "" where it has its own."""
         self.settle = ""
         self.funding_rate: float | None = None
         self.next_funding_time: float | None = None
@@ -195,6 +207,19 @@ class SymbolFacts:
         self.open_interest: float | None = None
         self.liquidated_contracts = {"long": 0.0, "short": 0.0}
         self.liquidated_notional = {"long": 0.0, "short": 0.0}
+
+    def follow(self, source: SymbolFacts) -> None:
+        """Watch this contract by the mark of another one, on that venue's clock: an estimate, never live."""
+        self.proxy = f"{source.venue} {source.symbol}"
+        self.clock, self.intervals = source.clock, source.intervals
+
+    def worth(self, contracts: float, price: float) -> float:
+        """Return what *contracts* are worth at *price*, in the settlement asset; unknown terms count as one coin."""
+        contract = self.contract
+        if contract is None:
+            return contracts * price
+        quantity = contracts * contract.contract_size
+        return quantity / price if contract.kind == "inverse" else quantity * price
 
     def take_mark(self, price: float, time: float, now: float) -> tuple[Verdict, str]:
         """Judge a mark price that the quick check did not settle, and store it if it is believed."""
@@ -240,8 +265,10 @@ class SymbolFacts:
 
     def quality(self, now: float) -> tuple[Quality, Quality, str]:
         """Return the quality for calm and for alarmed positions, and the reason when it is not live."""
-        if not self.watchable:
+        if not self.watchable or self.refused:
             return Quality.STALE, Quality.STALE, "status"
+        if self.wrong_units:
+            return Quality.STALE, Quality.STALE, "terms"
         mark, limits = self.mark, self.intervals
         age = mark.age(now)
         otherwise, reason = Quality.STALE, "late" if mark.late else "no_data"

@@ -35,7 +35,6 @@ class VenueState:
         self._on: dict[type, Callable[[Any, float], None]] = {
             ev.IndexPrice: self._on_index,
             ev.FundingRate: self._on_funding,
-            ev.FundingTerms: self._on_funding_terms,
             ev.OpenInterest: self._on_interest,
             ev.BookChange: self._on_book_change,
             ev.AdlSignal: self._on_adl,
@@ -66,10 +65,6 @@ class VenueState:
         if (facts := self.symbols.get(event.symbol)) is not None:
             facts.funding_rate, facts.next_funding_time = event.funding_rate, event.next_funding_time
 
-    def _on_funding_terms(self, event: ev.FundingTerms, _now: float) -> None:
-        if (facts := self.symbols.get(event.symbol)) is not None:
-            facts.funding_interval = event.interval_seconds
-
     def _on_interest(self, event: ev.OpenInterest, _now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:
             facts.open_interest = event.contracts
@@ -91,7 +86,7 @@ class VenueState:
     def _on_liquidation(self, event: ev.Liquidation, _now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:
             facts.liquidated_contracts[event.position_side] += event.contracts
-            facts.liquidated_notional[event.position_side] += event.contracts * event.price
+            facts.liquidated_notional[event.position_side] += facts.worth(event.contracts, event.price)
             if self._observe is not None:
                 self._observe(event)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from monitor.core.alerts import Level, Quality
+from monitor.core.events import AdlSignal, ContractTerms
 
 
 class PositionView(msgspec.Struct, frozen=True, gc=False):
@@ -35,6 +36,8 @@ class PositionView(msgspec.Struct, frozen=True, gc=False):
     equity: float | None
     maintenance_margin: float | None
     drift_ratio: float | None = None
+    estimate: bool = False
+    """The price is not the live mark of this very contract: what follows from it is an estimate."""
 
     @property
     def condition(self) -> str:
@@ -59,6 +62,10 @@ class SymbolView(msgspec.Struct, frozen=True, gc=False):
     status: str
     liquidated_contracts: dict[str, float]
     liquidated_notional: dict[str, float]
+    contract: ContractTerms | None = None
+    bid_price: float | None = None
+    ask_price: float | None = None
+    adl: AdlSignal | None = None
 
 
 class FundView(msgspec.Struct, frozen=True):

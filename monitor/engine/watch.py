@@ -156,7 +156,7 @@ class Watch:
         """Return the quality of this position and why it is not live, from its symbol's and its siblings' facts."""
         alarmed = self.state.level >= Level.WARNING
         quality, reason = self.facts.quality_for(alarmed=alarmed)
-        if quality is Quality.NEVER or not self.facts.watchable:
+        if quality is Quality.NEVER or reason in {"status", "terms"}:
             return quality, reason
         if now < self.broken_until:
             return Quality.STALE, "error"
@@ -233,7 +233,7 @@ class Watch:
             episode=state.episode,
             level=change.level,
             prev_level=change.prev_level,
-            quality=state.quality,
+            quality=self.shown_quality,
             reason=change.reason,
             arrived=now,
             position=self.position.name,
@@ -241,7 +241,7 @@ class Watch:
             symbol=self.position.symbol,
             side=self.position.side,
             mark_price=price,
-            price_source=self.source,
+            price_source=self.shown_source(self.source),
             price_age_seconds=max(0.0, field.age(now)) if field.accepted > 0.0 else None,
             liquidation_price=known.liquidation_price,
             bankruptcy_price=known.bankruptcy_price,
@@ -250,6 +250,17 @@ class Watch:
             ladder=self.ladder,
             skipped=change.skipped,
         )
+
+    @property
+    def shown_quality(self) -> Quality:
+        """Return the quality as people are told it: the mark of another contract is never more than a stand-in."""
+        quality = self.state.quality
+        return Quality.FALLBACK if quality is Quality.LIVE and self.facts.proxy else quality
+
+    def shown_source(self, source: str) -> str:
+        """Return where a price comes from, as people are told it."""
+        proxied = self.facts.proxy and source in {"mark", "late mark"}
+        return f"proxy {self.facts.proxy}" if proxied else source
 
     def drift(self, now: float) -> list[AlertEvent]:
         """Return the alert event of a venue's figure that is too far from ours, the first time it is.

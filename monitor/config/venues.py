@@ -1,0 +1,94 @@
+"""``venues``: where a venue is reached if not where it says itself, its ladders, and venues of the operator's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.config.loading import Loading
+from monitor.config.places import nearest
+from monitor.config.schema import Section, open_section
+from monitor.config.settings import AccountFile, VenueSettings
+from monitor.config.tiers_file import MAX_BYTES as MAX_TIERS_BYTES
+from monitor.config.tiers_file import MAX_VALUES as MAX_TIERS_VALUES
+from monitor.config.tiers_file import read_tiers
+from monitor.config.urls import MAX_URL, check_venue_url
+from monitor.config.watchable import laddered_by_terms
+from monitor.core.contract import TierTable
+
+MAX_PATH = 1024
+
+ANY_KIND = ("linear", "inverse")
+
+
+def declare_venues(section: Section, loading: Loading) -> None:
+    """Make known the venues that ``venues`` of *section* declares: without a feed, to be watched by another's marks."""
+    venues = section.section("venues")
+    if venues is None:
+        return
+    for said, node, place in venues.members():
+        name = loading.canonical(said)
+        venue = None if name in loading.rules else open_section(node, place, loading.problems)
+        if venue is not None and venue.flag("proxy_only"):
+            loading.declare(name, {}, ANY_KIND)
+
+
+def read_venues(section: Section, base: Path, accounts: AccountFile, loading: Loading) -> dict[str, VenueSettings]:
+    """Return what is said of venues; a venue of which nothing is said needs nothing."""
+    venues: dict[str, VenueSettings] = {}
+    venues_section = section.section("venues")
+    if venues_section is None:
+        return venues
+    for said, node, place in venues_section.members():
+        name = loading.canonical(said)
+        if name not in loading.rules:
+            known = ", ".join(sorted(loading.rules))
+            section.note(place, f"unknown venue: expected one of {known}{nearest(said, loading.rules)}")
+            continue
+        if name in venues:
+            section.note(place, f"repeated venue: {said} is another name of {name}")
+            continue
+        venue = open_section(node, place, loading.problems)
+        if venue is None:
+            continue
+        stream_url = _base_address(venue, "stream_url", "wss", "ws")
+        rest_url = _base_address(venue, "rest_url", "https", "http")
+        tiers = _tiers_file(venue, name, base, accounts, loading)
+        depth = venue.flag("depth", default=True)
+        proxy_only = venue.flag("proxy_only")
+        if proxy_only and name not in loading.declared:
+            venue.note(venue.place_of("proxy_only"), f"{name} has a feed of its own")
+        venue.done()
+        venues[name] = VenueSettings(stream_url, rest_url, tiers, depth=depth, proxy_only=proxy_only)
+    return venues
+
+
+def _base_address(section: Section, key: str, secure: str, plain: str) -> str | None:
+    url = section.text(key, most=MAX_URL)
+    if url is None:
+        return None
+    try:
+        return check_venue_url(url, secure, plain)
+    except ValueError as error:
+        section.note(section.place_of(key), str(error))
+        return None
+
+
+def _tiers_file(
+    section: Section, venue: str, base: Path, accounts: AccountFile, loading: Loading
+) -> dict[str, TierTable]:
+    """Return the ladders of a venue's ``tiers_file``, warning of watched symbols that it does not have."""
+    name, place = section.text("tiers_file", most=MAX_PATH), section.place_of("tiers_file")
+    if name is None:
+        return {}
+    path = base / name
+    node = loading.open(path, str(path), place, MAX_TIERS_BYTES, MAX_TIERS_VALUES)
+    if node is None:
+        return {}
+    watched = {p.symbol for account in accounts.accounts if account.venue == venue for p in account.positions}
+    tables = read_tiers(node, str(path), watched, loading.problems, loading.warnings)
+    shipped = loading.shipped_tiers.get(venue)
+    for symbol in sorted(watched - tables.keys() - laddered_by_terms(accounts, venue)):
+        table = None if shipped is None else shipped(symbol)
+        instead = f": the {table.source} of {table.date} is used" if table is not None else ""
+        loading.warnings.append(f"{place}: {name} has no tiers for {symbol}{instead}")
+    return tables

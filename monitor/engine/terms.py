@@ -1,0 +1,197 @@
+"""What a venue says of its contracts, and what follows when it says something new.
+
+A contract's units are never changed silently under a position: where the venue's contract is not the one that the
+operator's figures are in, its positions are unknown (reason ``terms``) and that is announced at once (F-40).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isclose
+
+from monitor.core import events as ev
+from monitor.core.alert_event import AlertEvent
+from monitor.core.alerts import Change, Level
+from monitor.core.contract import Tier, TierTable, build_deductions, ladder_for, ladder_problem
+from monitor.engine.evaluator import Evaluator
+from monitor.engine.facts import SymbolFacts
+from monitor.engine.sharing import Sharing
+from monitor.engine.venue_state import VenueState
+from monitor.engine.watch import Watch
+
+NOTHING: tuple[AlertEvent, ...] = ()
+
+TERMS_MOVE = 0.005
+"""A liquidation price that moves by more than this share of the mark through new terms is announced."""
+
+Requalify = Callable[[SymbolFacts, float], list[AlertEvent]]
+
+
+class ContractNews:
+    """Takes what is said of contracts, for all venues of an engine."""
+
+    def __init__(
+        self,
+        venues: Mapping[str, VenueState],
+        by_symbol: Mapping[tuple[str, str], list[Watch]],
+        work: Evaluator,
+        sharing: Sharing,
+        requalify: Requalify,
+    ) -> None:
+        self._venues = venues
+        self._by_symbol = by_symbol
+        self._work = work
+        self._sharing = sharing
+        self._requalify = requalify
+
+    def _facts(self, venue: str, symbol: str) -> SymbolFacts | None:
+        return self._venues[venue].symbols.get(symbol)
+
+    def _watches(self, facts: SymbolFacts) -> list[Watch]:
+        return self._by_symbol[facts.venue, facts.symbol]
+
+    # --- terms and status ----------------------------------------------------------------------------------
+
+    def on_terms(self, event: ev.ContractTerms, now: float) -> Sequence[AlertEvent]:
+        """Take a contract's terms: its units, its status, its end."""
+        facts = self._facts(event.venue, event.symbol)
+        if facts is None:
+            return NOTHING
+        before, facts.contract, facts.settle = facts.contract, event, event.settle
+        out: list[AlertEvent] = []
+        wrong = self._wrong_units(facts)
+        if wrong != facts.wrong_units:
+            facts.wrong_units = wrong
+            if wrong:
+                out += self._announce(facts, wrong, now, worst=Level.CRITICAL)
+            out += self._requalify(facts, now)
+        if before is not None and before.delivery_time != event.delivery_time and event.delivery_time is not None:
+            out += self._announce(facts, "delisting", now)
+        return [*out, *self._take_status(facts, event.status, now, watchable=event.watchable)]
+
+    def _wrong_units(self, facts: SymbolFacts) -> str:
+        """Return which of its units the operator's figures are not in, "" if all are."""
+        contract = facts.contract
+        if contract is None:
+            return ""
+        for watch in self._watches(facts):
+            if watch.kind != contract.kind:
+                return "kind"
+            size = watch.book.contract_size(facts.symbol)
+            if size is not None and not isclose(size, contract.contract_size, rel_tol=1e-9):
+                return "contract_size"
+        return ""
+
+    def on_status(self, event: ev.ContractStatus, now: float) -> Sequence[AlertEvent]:
+        """Take a contract's status alone."""
+        facts = self._facts(event.venue, event.symbol)
+        if facts is None:
+            return NOTHING
+        return self._take_status(facts, event.status, now, watchable=event.watchable)
+
+    def on_refused(self, event: ev.SubscriptionRefused, now: float) -> Sequence[AlertEvent]:
+        """Take that the venue does not give a contract's marks: it cannot be watched until one comes after all."""
+        facts = self._facts(event.venue, event.symbol)
+        if facts is None or event.field != "mark" or facts.refused:
+            return NOTHING
+        facts.refused = True
+        return self._take_status(facts, facts.status or "refused", now, watchable=facts.watchable)
+
+    def _take_status(self, facts: SymbolFacts, status: str, now: float, *, watchable: bool) -> Sequence[AlertEvent]:
+        was = facts.shown_watchable
+        facts.status, facts.watchable = status, watchable
+        if was == (watchable and not facts.refused):
+            return NOTHING
+        out = self._requalify(facts, now)
+        facts.shown_watchable = watchable and not facts.refused
+        if was:
+            reason = "refused" if facts.refused else status
+            for watch in self._watches(facts):
+                if watch.state.data_alerted:
+                    continue  # said before a restart, or as a silent feed
+                self._venues[facts.venue].silence.announced(watch)
+                level = watch.state.level
+                out.append(watch.announce(Change("position.unwatchable", level, level, reason=reason), None, now))
+        return out
+
+    # --- funding and tiers ---------------------------------------------------------------------------------
+
+    def on_funding_terms(self, event: ev.FundingTerms, now: float) -> Sequence[AlertEvent]:
+        """Take how often a contract is charged; another rhythm than before is announced."""
+        facts = self._facts(event.venue, event.symbol)
+        if facts is None:
+            return NOTHING
+        before, facts.funding_interval = facts.funding_interval, event.interval_seconds
+        changed = before is not None and not isclose(before, event.interval_seconds, rel_tol=1e-9)
+        return self._announce(facts, "funding_interval", now) if changed else NOTHING
+
+    def _announce(
+        self, facts: SymbolFacts, reason: str, now: float, *, worst: Level = Level.OK
+    ) -> Sequence[AlertEvent]:
+        out: list[AlertEvent] = []
+        for watch in self._watches(facts):
+            level = watch.state.level
+            change = Change("position.terms_changed", level, level, reason=reason, worst=worst)
+            out.append(watch.announce(change, facts.mark.value or None, now))
+        return out
+
+    def on_tiers(self, event: ev.TierTableChanged, now: float) -> Sequence[AlertEvent]:
+        """Take a maintenance ladder, if it is a sound one, and announce the liquidation prices that it moves."""
+        facts = self._facts(event.venue, event.symbol)
+        if facts is None:
+            return NOTHING
+        tiers = tuple(Tier(*row) for row in event.rows)
+        if ladder_problem(tiers) is not None or not self._continuous(facts, tiers):
+            self._venues[event.venue].rejected.add("bad_tiers")
+            return NOTHING
+        table = self._as_ruled(facts, TierTable(tiers, "announced by the venue", max_leverages=event.max_leverages))
+        if facts.table is not None and facts.table == table:
+            return NOTHING
+        watches = dict.fromkeys(self._watches(facts))
+        for shared in self._sharing.of(facts):
+            watches |= dict.fromkeys(shared.watches)  # the requirement of one weighs on all of them
+        for watch in watches:
+            if not watch.alone:
+                # others' marks have moved since: that is not the ladder's doing
+                self._work.attempt(watch, now, watch.solve)
+        facts.table = table
+        for book in dict.fromkeys(watch.book for watch in watches):
+            book.forget()
+        self._sharing.forget(facts)
+        return self._resolved(list(watches), now)
+
+    def _resolved(self, watches: Sequence[Watch], now: float) -> list[AlertEvent]:
+        out: list[AlertEvent] = []
+        for watch in watches:
+            known, before = watch.solved, watch.levels.liquidation_price
+            out += self._work.resolve(watch, now)
+            after, mark = watch.levels.liquidation_price, watch.facts.mark.value
+            moved = (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark
+            if known and moved:
+                level = watch.state.level
+                out.append(watch.announce(Change("position.terms_changed", level, level, reason="tiers"), mark, now))
+            out += watch.drift(now)
+        return out
+
+    def _as_ruled(self, facts: SymbolFacts, table: TierTable) -> TierTable:
+        """Return *table* with the deductions that the rule of the contract's positions calls for."""
+        for watch in self._watches(facts):
+            rule = watch.book.rule(facts.symbol)
+            if rule is None:
+                continue
+            if rule.deduction == "built" and not any(tier.deduction for tier in table.tiers):
+                built = build_deductions([(tier.floor, tier.maintenance_rate) for tier in table.tiers])
+                return TierTable(built, table.source, table.date, table.cap, table.max_leverages)
+            return ladder_for(table, rule) or table
+        return table
+
+    def _continuous(self, facts: SymbolFacts, tiers: Sequence[Tier]) -> bool:
+        """Return whether published deductions are those that the ladder itself calls for, but for rounding."""
+        rules = [watch.book.rule(facts.symbol) for watch in self._watches(facts)]
+        if not any(tier.deduction for tier in tiers) and not any(r and r.deduction == "published" for r in rules):
+            return True
+        built = build_deductions([(tier.floor, tier.maintenance_rate) for tier in tiers])
+        return all(
+            abs(said.deduction - ours.deduction) <= 1.0 + 0.01 * ours.deduction
+            for said, ours in zip(tiers, built, strict=True)
+        )
