@@ -53,6 +53,9 @@ log = structlog.get_logger()
 TICK_SECONDS = 1.0
 BOOTSTRAP_SECONDS = 8.0
 DRAIN_SECONDS = 10.0
+TERMS_PAUSE_SECONDS = 60.0
+"""Shortest time between two readings of a venue's terms because of jumps."""
+
 LAG_SAMPLE_SECONDS = 0.1
 LAG_WINDOW_SECONDS = 300.0
 STALL_SECONDS = 1.0
@@ -82,6 +85,8 @@ class App:
     feeds: list[VenueFeed] = field(init=False, default_factory=list)
     process: ProcessStats = field(init=False)
     supervisor: Supervisor = field(init=False, default_factory=Supervisor)
+    _jumps: dict[str, tuple[int, float]] = field(init=False, default_factory=dict)
+    """Per venue: the jumps that were looked into, and when."""
     _known: frozenset[str] = field(init=False, default=frozenset())
     _held: list[AlertEvent] | None = field(init=False, default_factory=list)
     """Alert events of the start, until it is certain that there will be one; None afterwards."""
@@ -264,10 +269,21 @@ class App:
             alerts = self.engine.tick(boot())
             if alerts:
                 self.announce(alerts)
+            self._look_into_jumps()
             if self._held is None:  # before that it is not certain that there will be a start
                 _remember(store, self.engine.unsaved())
             self.process.tasks = len(asyncio.all_tasks())
             await asyncio.sleep(TICK_SECONDS)
+
+    def _look_into_jumps(self) -> None:
+        """Have the terms of contracts read again where a price jumped beyond belief (R5), now and then."""
+        now = boot()
+        for feed in self.feeds:
+            venue = feed.venue.name
+            jumps, (seen, asked) = self.engine.jumps(venue), self._jumps.get(venue, (0, float("-inf")))
+            if jumps > seen and now - asked >= TERMS_PAUSE_SECONDS:
+                self._jumps[venue] = jumps, now
+                feed.read_terms()
 
     async def _watch_loop(self) -> None:
         """Measure how late the loop is; the largest of the last five minutes is kept beside the histogram."""

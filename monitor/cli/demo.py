@@ -22,13 +22,16 @@ from rich.console import Console
 from monitor import log
 from monitor.app import App, Hooks
 from monitor.cli.files import read_config
+from monitor.cli.plot import ENTRY_PRICE, Plot
 from monitor.cli.run import run_to_end
 from monitor.cli.story import Story
 from monitor.config.settings import Settings
 from monitor.sim.actions import Action, Silence
-from monitor.sim.binance import BinanceSim
+from monitor.sim.cast import recast
 from monitor.sim.receiver import Receiver
 from monitor.sim.scenario import load_scenario
+from monitor.sim.venue import VenueSim
+from monitor.sim.venues import SIMS
 
 LOOP_LISTEN = "127.0.0.1:9464"
 ONCE_LISTEN = "127.0.0.1:0"
@@ -40,16 +43,14 @@ CALM_SECONDS = 75.0
 CONFIG = """\
 # The demo's configuration: the real one but for the addresses.
 venues:
-  binance: {{stream_url: "{stream_url}", rest_url: "{rest_url}"}}
+  {venue}: {{stream_url: "{stream_url}", rest_url: "{rest_url}"}}
 accounts:
   - name: main
-    venue: binance
+    venue: {venue}
     margin_mode: isolated
     positions:
-      - {{name: mission-short, symbol: BTCUSDT, side: short, contracts: 1, entry_price: 50000, margin: 5000}}
-      - {{name: wick-short, symbol: BTCUSDC, side: short, contracts: 1, entry_price: 50000, margin: 5250}}
-      - {{name: calm-long, symbol: ETHUSDT, side: long, contracts: 10, entry_price: 1800, leverage: 5}}
-thresholds: {{warning: 0.05, critical: 0.02}}
+{positions}
+{terms}thresholds: {{warning: 0.05, critical: 0.02}}
 receivers:
   - {{name: demo, url: "{hook_url}", secret_file: webhook.secret, allow_http_loopback: true}}
 web: {{listen: "{listen}"}}
@@ -61,6 +62,7 @@ store: {{path: "{store}"}}
 def add(verbs: Any) -> None:
     """Add the verb to the parser."""
     parser = verbs.add_parser("demo", help="play the main job against a simulated venue: no internet, no key")
+    parser.add_argument("--venue", default="binance", choices=sorted(SIMS), help="which venue plays it")
     parser.add_argument("--loop", action="store_true", help="keep going after the story, so that Prometheus can scrape")
     parser.add_argument(
         "--listen", metavar="HOST:PORT", type=_address, help=f"where to serve /metrics (with --loop: {LOOP_LISTEN})"
@@ -86,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=140)
-    story = Story(console)
+    story = Story(console, Plot.of(SIMS[options.venue]))
     with (
         tempfile.TemporaryDirectory(prefix="perp-monitor-demo-") as folder,
         (Path(folder) / "daemon.log").open("w+", encoding="utf-8") as journal,
@@ -105,10 +107,10 @@ def run(options: argparse.Namespace) -> int:
 
 async def _demo(options: argparse.Namespace, story: Story, folder: Path) -> None:
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    scenario = load_scenario(options.scenario)
-    async with BinanceSim(scenario) as sim, Receiver(secret=secret, hear=story.hear) as receiver:
+    scenario = recast(load_scenario(options.scenario), SIMS[options.venue].CAST, ENTRY_PRICE)
+    async with SIMS[options.venue](scenario) as sim, Receiver(secret=secret, hear=story.hear) as receiver:
         listen = options.listen or (LOOP_LISTEN if options.loop else ONCE_LISTEN)
-        settings = _settings(folder, secret, sim, receiver, listen)
+        settings = _settings(folder, secret, sim, receiver, listen, story.plot)
         app = App(settings, Hooks(liquidation=story.on_liquidation))
         async with asyncio.TaskGroup() as group:
             daemon = group.create_task(app.run(), name="daemon")
@@ -143,7 +145,7 @@ async def _demo(options: argparse.Namespace, story: Story, folder: Path) -> None
                 task.cancel()
 
 
-async def _play_on(sim: BinanceSim, story: Story) -> None:
+async def _play_on(sim: VenueSim, story: Story) -> None:
     """Play the story again and again, with a calm between that is long enough for the feed to trust its venue again."""
     while True:
         await asyncio.sleep(CALM_SECONDS)
@@ -166,7 +168,7 @@ async def _scrape(app: App, take: Any) -> None:
             take(await answer.text())
 
 
-def _settings(folder: Path, secret: str, sim: BinanceSim, receiver: Receiver, listen: str) -> Settings:
+def _settings(folder: Path, secret: str, sim: VenueSim, receiver: Receiver, listen: str, plot: Plot) -> Settings:
     """Write the configuration and read it back as ``run`` would."""
     secret_file = folder / "webhook.secret"
     secret_file.touch(mode=0o600)
@@ -174,6 +176,9 @@ def _settings(folder: Path, secret: str, sim: BinanceSim, receiver: Receiver, li
     config = folder / "monitor.yaml"
     config.write_text(
         CONFIG.format(
+            venue=sim.NAME,
+            positions="\n".join(f"      - {line}" for line in plot.positions()),
+            terms=plot.terms(),
             stream_url=sim.stream_url,
             rest_url=sim.rest_url,
             hook_url=receiver.url,

@@ -9,10 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from monitor.cli import check_config, decode, demo, explain, run, version
+from monitor.cli import check_config, decode, demo, explain, run, venues, version, watch
 from monitor.errors import ConfigError, MonitorError
 
-VERBS = (run, demo, check_config, explain, decode, version)
+VERBS = (run, demo, check_config, explain, decode, venues, watch, version)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from math import isclose
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.app import App
+from monitor.cli.plot import LINES, SHORT, WICK, Plot
 from monitor.core.events import Liquidation
 from monitor.core.forced_close import ForcedClose, forced_close
 from monitor.engine.views import PositionView
@@ -20,11 +22,7 @@ from monitor.net.clock import boot
 from monitor.sim.actions import Action
 from monitor.sim.receiver import Message
 
-SHORT, WICK = "mission-short", "wick-short"
 LADDER = ("position.warning", "position.critical", "position.liquidation", "position.bankruptcy")
-FILLS = {54_900.0: (100.0, 0.0), 55_200.0: (-200.0, 0.0), 56_000.0: (-1_000.0, 300.0)}
-"""The mission's three closes: fill price -> what goes to (or comes from) the fund, and what stays uncovered."""
-
 STYLES = {"ok": "green", "warning": "yellow", "critical": "dark_orange", "liquidation": "red", "bankruptcy": "bold red"}
 BAR = 24
 FULL_BAR = 0.10
@@ -33,8 +31,9 @@ FULL_BAR = 0.10
 class Story:
     """Tells what happens while it happens, and remembers what was really seen."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, plot: Plot) -> None:
         self.console = console
+        self.plot = plot
         self.heard: list[dict[str, Any]] = []
         self.problems: list[str] = []
         self.fills: dict[float, ForcedClose] = {}
@@ -49,10 +48,13 @@ class Story:
     def begin(self, app: App, scenario: str) -> None:
         """Start the clock of the story."""
         self._app, self._began = app, boot()
-        self.console.print(f"[bold]perp-monitor demo[/]: scenario {scenario}, simulated Binance USD-M on loopback")
-        self.console.print("  mission-short  1 BTCUSDT short from 50,000 with 5,000 margin")
-        self.console.print("  wick-short     1 BTCUSDC short from 50,000 with 5,250 margin")
-        self.console.print("  calm-long      10 ETHUSDT long from 1,800 at 5x\n")
+        self.console.print(f"[bold]perp-monitor demo[/]: scenario {scenario}, simulated {self.plot.title} on loopback")
+        for part in self.plot.parts:
+            side = "long" if part.quantity > 0 else "short"
+            entry, margin = part.role.price(part.entry_price), part.own_margin
+            size = f"{part.contracts:,.10g} {part.role.symbol}"
+            self.console.print(f"  {part.name:<14} {size} {side} from {entry:,.10g} with {margin:,.6g} margin")
+        self.console.print()
 
     def _say(self, text: str) -> None:
         self.console.print(f"[dim]{boot() - self._began:5.1f} s[/] {text}")
@@ -75,20 +77,31 @@ class Story:
 
     def on_liquidation(self, event: Liquidation) -> None:
         """Work out what a public liquidation print means for the fund, had it been the watched short."""
-        assert self._app is not None, "the daemon runs before it hears anything"
         short = next((v for v in self._views() if v.name == SHORT), None)
-        funds = [f.balance for f in self._app.engine.fund_views() if f.pool == event.symbol and f.asset == "USDT"]
-        if short is None or short.symbol != event.symbol or short.bankruptcy_price is None or not funds:
+        if short is None or short.symbol != event.symbol or short.bankruptcy_price is None:
             return
-        self.fund = funds[0]
-        close = forced_close(-event.contracts, short.bankruptcy_price, event.price, self.fund)
+        self.fund = self._fund(event.symbol)
+        role = self.plot.mission.role
+        quantity = -event.contracts * role.contract_size
+        close = forced_close(
+            quantity, short.bankruptcy_price, event.price, self.fund or 0.0, "inverse" if role.inverse else "linear"
+        )
         self.fills[event.price] = close
-        outcome = f"{close.surplus:+,.0f} {'to' if close.surplus >= 0 else 'from'} the fund"
-        if close.uncovered:
+        outcome = f"{close.surplus:+,.6g} {'to' if close.surplus >= 0 else 'from'} the fund"
+        if self.fund is None and close.surplus < 0.0:
+            outcome += ", whose balance the venue does not publish"
+        elif close.uncovered:
             outcome += f" of {self.fund:,.0f}: {close.uncovered:,.0f} uncovered, laid on winners by ADL"
         self._say(
-            f"[magenta]close[/]    filled at {event.price:,.0f} against bankruptcy {close.bankruptcy_price:,.0f}: {outcome}"
+            f"[magenta]close[/]    filled at {event.price:,.8g} against bankruptcy {close.bankruptcy_price:,.8g}: {outcome}"
         )
+
+    def _fund(self, symbol: str) -> float | None:
+        """Return the balance behind *symbol*: its own pool's, or that of the venue's one pool; None if unknown."""
+        assert self._app is not None, "the daemon runs before it hears anything"
+        funds = self._app.engine.fund_views()
+        own = [fund.balance for fund in funds if fund.pool == symbol]
+        return own[0] if own else funds[0].balance if len({fund.pool for fund in funds}) == 1 else None
 
     def during_silence(self, metrics: str) -> None:
         """Keep what /metrics says while the feed is silent."""
@@ -121,16 +134,18 @@ class Story:
 
     def _watch_wick(self) -> None:
         assert self._app is not None, "the daemon runs before it is watched"
+        role = self.plot.wick.role
+        mark, top = (role.price(price) for price in LINES)
         for view in self._app.engine.symbol_views(boot()):
             if (
-                view.symbol == "BTCUSDC"
-                and (view.last_price or 0.0) >= 55_100.0
-                and (view.mark_price or 1e9) <= 54_900.0
+                view.symbol == role.symbol
+                and (view.last_price or 0.0) >= 0.9999 * top
+                and (view.mark_price or 1e9) <= 1.0001 * mark
             ):
                 if not self.wick_seen:
                     self._say(
-                        "[blue]monitor[/]  last price 55,100 is beyond wick-short's liquidation price, and no alert:"
-                        " the venue liquidates by the mark price, which is 54,900"
+                        f"[blue]monitor[/]  last price {top:,.8g} is beyond wick-short's liquidation price, and no alert:"
+                        f" the venue liquidates by the mark price, which is {mark:,.8g}"
                     )
                 self.wick_seen = True
 
@@ -160,7 +175,7 @@ class Story:
         """Yield each promise, whether it was kept, and what was seen."""
         wick = [h["type"] for h in self.heard if h.get("position") == WICK]
         kept = self.wick_seen and not {"position.liquidation", "position.bankruptcy"} & set(wick)
-        seen = "last 55,100 seen" if self.wick_seen else "the wick was not seen"
+        seen = "the last price was seen beyond its line" if self.wick_seen else "the wick was not seen"
         yield (
             "a wick of the last price raises no liquidation alert",
             kept,
@@ -177,12 +192,17 @@ class Story:
         late = [h["type"] for h in said if not _in_time(h)]
         yield "each is delivered at the price that crossed its line", bool(said) and not late, _prices(said)
 
-        for fill, (surplus, uncovered) in FILLS.items():
-            close = self.fills.get(fill)
-            name = f"closed at {fill:,.0f}: {surplus:+,.0f} {'to' if surplus > 0 else 'from'} the fund"
-            name += f", {uncovered:,.0f} uncovered" if uncovered else ""
-            seen = "not seen" if close is None else f"{close.surplus:+,.2f}, uncovered {close.uncovered:,.2f}"
-            yield name, close is not None and (close.surplus, close.uncovered) == (surplus, uncovered), seen
+        for fill, (surplus, uncovered) in self.plot.closes().items():
+            close = next((c for price, c in self.fills.items() if isclose(price, fill, rel_tol=1e-6)), None)
+            name = f"closed at {fill:,.8g}: {surplus:+,.6g} {'to' if surplus > 0 else 'from'} the fund"
+            known = self.fund is not None
+            name += f", {uncovered:,.0f} uncovered" if uncovered and known else ""
+            if close is None:
+                yield name, False, "not seen"
+                continue
+            right = isclose(close.surplus, surplus, rel_tol=1e-6)
+            right = right and (not known or isclose(close.uncovered, uncovered, rel_tol=1e-6, abs_tol=1e-6))
+            yield name, right, f"{close.surplus:+,.6g}" + (f", uncovered {close.uncovered:,.2f}" if known else "")
 
         down = [h for h in self.heard if h["type"] in {"feed.down", "position.stale"}]
         told = any(SHORT in (h.get("positions") or [h.get("position")]) and h["condition"] == "unknown" for h in down)

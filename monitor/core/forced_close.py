@@ -23,17 +23,24 @@ class ForcedClose(msgspec.Struct, frozen=True):
     coverage_ratio: float | None
 
 
-def forced_close(quantity: float, bankruptcy_price: float, fill_price: float, fund_balance: float) -> ForcedClose:
-    """Return the outcome of closing a linear position (*quantity* signed, long > 0) at *fill_price*.
+def forced_close(
+    quantity: float, bankruptcy_price: float, fill_price: float, fund_balance: float, kind: str = "linear"
+) -> ForcedClose:
+    """Return the outcome of closing a position (*quantity* signed, long > 0) at *fill_price*.
 
-    ``surplus = quantity * (fill - B)``.
+    ``surplus = quantity * (fill - B)``; inverse, in the coin, ``quantity * (1 / B - 1 / fill)``.
 
     >>> forced_close(-1.0, 55_000.0, 54_900.0, 700.0).surplus
     100.0
     >>> forced_close(-1.0, 55_000.0, 56_000.0, 700.0).uncovered
     300.0
+    >>> round(forced_close(-50_000.0, 55_000.0, 56_000.0, 1.0, "inverse").surplus, 8)
+    -0.01623377
     """
-    surplus = quantity * (fill_price - bankruptcy_price)
+    if kind == "inverse":
+        surplus = quantity * (1.0 / bankruptcy_price - 1.0 / fill_price)
+    else:
+        surplus = quantity * (fill_price - bankruptcy_price)
     deficit = max(0.0, -surplus)
     paid = min(deficit, max(0.0, fund_balance))
     return ForcedClose(

@@ -36,7 +36,7 @@ class Engine:
     """All watched positions of all venues.
 
     *expected* gives the longest normal silence per venue and price field, in seconds; *started* is now on the
-    boot clock; *observe* is called with every public liquidation of a watched symbol, *report* with the subject of a
+    boot clock; *symbols* are contracts by venue that are kept without a position; *observe* is called with every public liquidation of a watched symbol, *report* with the subject of a
     position whose evaluation raised and what it raised: that position alone is unknown for a minute.
     """
 
@@ -47,6 +47,7 @@ class Engine:
         started: float,
         observe: Observe | None = None,
         report: Report | None = None,
+        symbols: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self.last_pass = started
         self._venues: dict[str, VenueState] = {}
@@ -61,6 +62,9 @@ class Engine:
         """Contracts that are watched by another one's mark (proxies), by that one."""
         for watched in accounts:
             self._add(watched, expected, started)
+        for venue, names in (symbols or {}).items():
+            for symbol in names:
+                self._keep(venue, symbol, expected, started)
         news = ContractNews(self._venues, self._by_symbol, self._work, self._sharing, self._requalify)
         self._on: dict[type, Callable[[Any, float], Sequence[AlertEvent]]] = {
             ev.MarkPrice: self._on_followed_mark if self._followers else self._on_mark,
@@ -100,16 +104,20 @@ class Engine:
                 self._by_symbol.setdefault((name, facts.symbol), [])
 
         for symbol, (reference, theirs) in watched.proxies.items():
-            source = self._venues.setdefault(
-                reference, VenueState(reference, expected.get(reference, {}), started, self._observe)
-            ).facts(theirs)
-            self._by_symbol.setdefault((reference, theirs), [])
-            self._slots.setdefault((reference, theirs), [])
+            source = self._keep(reference, theirs, expected, started)
             follower = venue.facts(symbol)
             follower.follow(source)
             followers = self._followers.setdefault((reference, theirs), [])
             if follower not in followers:
                 followers.append(follower)
+
+    def _keep(self, name: str, symbol: str, expected: Mapping[str, Mapping[str, float]], started: float) -> SymbolFacts:
+        """Return the facts of a contract that is fed, whether or not a position hangs on it."""
+        if name not in self._venues:
+            self._venues[name] = VenueState(name, expected.get(name, {}), started, self._observe)
+        self._by_symbol.setdefault((name, symbol), [])
+        self._slots.setdefault((name, symbol), [])
+        return self._venues[name].facts(symbol)
 
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
         """Take up the alert states of an earlier run and return those whose subject is not watched any more."""
@@ -172,6 +180,8 @@ class Engine:
         if verdict in {Verdict.REFUSED, Verdict.HELD}:
             if verdict is Verdict.REFUSED:
                 self._venues[facts.venue].rejected.add(reason)
+            else:
+                self._venues[facts.venue].jumps += 1
             return []
         if facts.refused and verdict is Verdict.ACCEPTED:
             facts.refused, facts.shown_watchable = False, facts.watchable
@@ -309,6 +319,10 @@ class Engine:
     def broken_books(self, venue: str) -> set[str]:
         """Return the live set of a venue's symbols whose order book needs a new beginning."""
         return self._venues[venue].broken_books
+
+    def jumps(self, venue: str) -> int:
+        """Return how many marks of a venue were held back because they jumped."""
+        return self._venues[venue].jumps
 
     def depth(self, venue: str, symbol: str) -> OrderBook | None:
         """Return the order book of a watched contract; it says itself whether it can be used."""

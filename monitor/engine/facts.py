@@ -149,6 +149,7 @@ class SymbolFacts:
     __slots__ = (
         "adl",
         "book",
+        "came",
         "clock",
         "contract",
         "depth",
@@ -183,6 +184,8 @@ class SymbolFacts:
     def __init__(self, venue: str, symbol: str, clock: VenueClock, intervals: Intervals) -> None:
         self.venue, self.symbol, self.clock, self.intervals = venue, symbol, clock, intervals
         self.mark, self.index, self.last, self.book = Field(), Field(), Field(), Field()
+        self.came: dict[str, float] = {}
+        """When facts that are no prices last came in (boot clock): funding, open interest, ADL, liquidations."""
         self.depth = OrderBook()
         self.adl: AdlSignal | None = None
         self.held: Held | None = None

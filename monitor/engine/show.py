@@ -84,4 +84,13 @@ def symbol(facts: SymbolFacts, now: float) -> SymbolView:
         bid_price=facts.depth.best_bid,
         ask_price=facts.depth.best_ask,
         adl=facts.adl,
+        table=facts.table,
+        fact_ages=_ages(facts, now),
     )
+
+
+def _ages(facts: SymbolFacts, now: float) -> dict[str, float]:
+    ages = {name: now - came for name, came in facts.came.items()}
+    if facts.depth.valid:
+        ages["depth"] = now - facts.depth.accepted
+    return ages

@@ -29,6 +29,8 @@ class VenueState:
         self.silence = VenueSilence(name, started)
         self.rejected = Tally()
         self.funds: dict[tuple[str, str], ev.InsuranceFund] = {}
+        self.jumps = 0
+        """Marks that were held back because they jumped."""
         self.broken_books: set[str] = set()
         """Symbols whose order book has a hole, or no beginning: whoever can ask for a whole one takes them out."""
         self._observe = observe
@@ -61,12 +63,14 @@ class VenueState:
         if (facts := self.symbols.get(event.symbol)) is not None:
             facts.index.take(event.index_price, event.event_time, now, facts.clock)
 
-    def _on_funding(self, event: ev.FundingRate, _now: float) -> None:
+    def _on_funding(self, event: ev.FundingRate, now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.came["funding"] = now
             facts.funding_rate, facts.next_funding_time = event.funding_rate, event.next_funding_time
 
-    def _on_interest(self, event: ev.OpenInterest, _now: float) -> None:
+    def _on_interest(self, event: ev.OpenInterest, now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.came["open interest"] = now
             facts.open_interest = event.contracts
 
     def _on_book_change(self, event: ev.BookChange, now: float) -> None:
@@ -79,12 +83,14 @@ class VenueState:
         if facts.depth.gaps > gaps:
             self.rejected.add("sequence_gap")
 
-    def _on_adl(self, event: ev.AdlSignal, _now: float) -> None:
+    def _on_adl(self, event: ev.AdlSignal, now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.came["ADL"] = now
             facts.adl = event
 
-    def _on_liquidation(self, event: ev.Liquidation, _now: float) -> None:
+    def _on_liquidation(self, event: ev.Liquidation, now: float) -> None:
         if (facts := self.symbols.get(event.symbol)) is not None:
+            facts.came["liquidations"] = now
             facts.liquidated_contracts[event.position_side] += event.contracts
             facts.liquidated_notional[event.position_side] += facts.worth(event.contracts, event.price)
             if self._observe is not None:

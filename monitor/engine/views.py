@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from monitor.core.alerts import Level, Quality
+from monitor.core.contract import TierTable
 from monitor.core.events import AdlSignal, ContractTerms
 
 
@@ -66,6 +67,9 @@ class SymbolView(msgspec.Struct, frozen=True, gc=False):
     bid_price: float | None = None
     ask_price: float | None = None
     adl: AdlSignal | None = None
+    table: TierTable | None = None
+    fact_ages: dict[str, float] = {}
+    """Seconds since facts that are no prices last came in, by the names of ``venues.base.FACTS``."""
 
 
 class FundView(msgspec.Struct, frozen=True):

@@ -97,11 +97,30 @@ def _contract_with(label: str, value: str) -> Callable[[SymbolView], Mapping[str
     return lambda view: {**_contract(view), label: value}
 
 
+def _contract_info(view: SymbolView) -> Mapping[str, str]:
+    contract = view.contract
+    if contract is None:
+        return _contract(view)
+    return {
+        **_contract(view),
+        "kind": contract.kind,
+        "base": contract.base,
+        "quote": contract.quote,
+        "settle": contract.settle,
+    }
+
+
+def _contract_known(view: SymbolView) -> float | None:
+    return None if view.contract is None else 1.0
+
+
 _SYMBOL_LABELS = (
     _contract,
     *(_contract_with("field", field) for field in PRICE_FIELDS),
     *(_contract_with("position_side", side) for side in SIDES),
+    _contract_info,
 )
+_INFO = len(_SYMBOL_LABELS) - 1
 
 
 def _liquidated(name: str, attribute: str, text: str) -> Family[SymbolView]:
@@ -137,6 +156,12 @@ _SYMBOL = (
     _of_symbol("mark_price_timestamp_seconds", "mark_time", "The venue's own time of the mark price."),
     _of_symbol("funding_rate_ratio", "funding_rate", "Running funding rate per funding interval."),
     _of_symbol("funding_interval_seconds", "funding_interval_seconds", "Seconds between two funding charges."),
+    Family(
+        "perp_contract_info",
+        "gauge",
+        "Always 1; the contract in common names, whatever the venue calls it.",
+        (Column(_contract_known, _INFO),),
+    ),
     _of_symbol("open_interest_contracts", "open_interest_contracts", "Open contracts, one side counted."),
     _liquidated(
         "liquidated_contracts",
@@ -159,4 +184,4 @@ def position_table(*, amounts: bool) -> Table[PositionView]:
 
 def symbol_table(wall: float) -> Table[SymbolView]:
     """Return the rows about watched contracts for a scrape at *wall* time."""
-    return Table(attrgetter("venue", "symbol"), _SYMBOL_LABELS, (*_SYMBOL, _accepted(wall)))
+    return Table(attrgetter("venue", "symbol", "contract"), _SYMBOL_LABELS, (*_SYMBOL, _accepted(wall)))

@@ -52,7 +52,8 @@ class VenueFeed:
         def accepted(symbol: str, field: str) -> float | None:
             return accepted_time(venue.name, symbol, field)
 
-        self._poller = Poller(venue, venue.polls(symbols), rest_url, intake, settings, tls=tls)
+        self._polls = venue.polls(symbols)
+        self._poller = Poller(venue, self._polls, rest_url, intake, settings, tls=tls)
         connections = venue.connections(symbols, stream_url)
         self._loops = [
             StreamLoop(
@@ -88,6 +89,12 @@ class VenueFeed:
                 return await self._poller.first_round()
         except TimeoutError:
             return False
+
+    def read_terms(self) -> None:
+        """Read what the venue says of its contracts again, soon: a price has jumped, and units may have changed."""
+        for poll in self._polls:
+            if poll.terms:
+                self._poller.read_soon(poll)
 
     async def run(self) -> None:
         """Stay connected until cancelled; each connection, and the poller, is a supervised task of its own."""

@@ -6,8 +6,8 @@ import asyncio
 import random
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import msgspec
 import structlog
@@ -57,26 +57,30 @@ class Poller:
         self._backoffs = [Backoff(settings.poll_backoff_seconds) for _ in polls]
         self._due = [float("-inf")] * len(polls)
         """Boot time at which each poll is to be read next: at first all at once, in the venue's order."""
-        self._http = Http(
-            rest_url,
-            body_bytes=venue.limits.body_bytes,
-            timeout_seconds=settings.request_timeout_seconds,
-            lookup=Lookup(settings.lookup_timeout_seconds),
-            tls=tls,
-            heard=self._hear,
-            headers=venue.headers,
-        )
+        elsewhere = {poll.host for poll in polls} if rest_url == venue.rest_url else {""}
+        self._https = {
+            host: Http(
+                host or rest_url,
+                body_bytes=venue.limits.body_bytes,
+                timeout_seconds=settings.request_timeout_seconds,
+                lookup=Lookup(settings.lookup_timeout_seconds),
+                tls=tls,
+                heard=_deaf if host else self._hear,
+                headers=venue.headers,
+            )
+            for host in {"", *elsewhere}
+        }
 
     async def first_round(self) -> bool:
         """Read every essential resource once and return whether all of them could be read."""
-        async with self._http:
+        async with self._open():
             return all([await self._read(index) for index, poll in enumerate(self._polls) if poll.essential])
 
     async def run(self) -> None:
         """Read on until cancelled."""
         if not self._polls:
             await asyncio.Event().wait()
-        async with self._http:
+        async with self._open():
             while True:
                 while self._soon:
                     await self._read_extra(self._soon.popleft())
@@ -87,6 +91,13 @@ class Poller:
                         await self._wake.wait()
                 if not self._soon:
                     await self._read(index)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for http in self._https.values():
+                await stack.enter_async_context(http)
+            yield
 
     async def was_read(self, resource: str) -> None:
         """Return when *resource* has been read once; one that is not polled is not waited for."""
@@ -133,10 +144,11 @@ class Poller:
         The venue's clock is taken to have been read in the middle of the request.
         """
         asked = boot()
+        http = self._https.get(poll.host) or self._https[""]
         if poll.body is None:
-            body = await self._http.get(poll.path, poll.params)
+            body = await http.get(poll.path, poll.params)
         else:
-            body = await self._http.post(poll.path, poll.params, poll.body)
+            body = await http.post(poll.path, poll.params, poll.body)
         answered = boot()
         for event in self._intake.decode_body(poll.decode, body, answered):
             if type(event) is VenueTime:
@@ -177,3 +189,7 @@ class Poller:
         used = headers.get(self._venue.limits.weight_header, "")
         if used.isascii() and used.isdecimal():
             self._budget.reported(boot(), float(used[:12]))
+
+
+def _deaf(_headers: Mapping[str, str]) -> None:
+    """Hear nothing: another host counts nothing of ours."""

@@ -53,7 +53,9 @@ class Feature:
 class Poll:
     """One REST resource read again and again. ``decode(body, received_time)`` raises ``WireError`` only.
 
-    The ``essential`` ones are read once before the streams start. With a ``body`` the request is a POST of that JSON.
+    The ``essential`` ones are read once before the streams start; those that tell ``terms`` of contracts also while a
+    price has jumped beyond belief. With a ``body`` the request is a POST of that JSON. ``host`` is another base address
+    than the venue's own; where the operator names an address for the venue, everything is read there.
     """
 
     resource: str
@@ -64,6 +66,8 @@ class Poll:
     decode: Callable[[bytes, float], list[Event]]
     essential: bool = True
     body: bytes | None = None
+    terms: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
