@@ -45,6 +45,7 @@ from monitor.numbers import shortest
 from monitor.store.rows import Transaction
 from monitor.store.store import Store
 from monitor.venues import RULES, VENUES, shipped_tiers
+from monitor.venues.base import Venue
 from monitor.web.health import health, readiness
 from monitor.web.server import WebServer
 
@@ -105,7 +106,7 @@ class App:
             loaded = store.load()
             self.engine = Engine(
                 watched_accounts(settings),
-                {name: venue.expected_intervals for name, venue in VENUES.items()},
+                {name: venue.expected_intervals for name, venue in venues(settings).items()},
                 boot(),
                 self.hooks.liquidation,
                 self._report,
@@ -181,7 +182,7 @@ class App:
 
     def _feed(self, name: str, symbols: Sequence[str]) -> VenueFeed:
         said = self.settings.venues.get(name)
-        venue = VENUES[name].watching(symbols)
+        venue = venues(self.settings)[name].watching(symbols)
         return VenueFeed(
             venue,
             symbols,
@@ -351,6 +352,12 @@ def _no_reload() -> None:
     log.warning("config.rejected", reason="no_reload", detail="a changed file is read at the next start")
 
 
+def venues(settings: Settings) -> dict[str, Venue]:
+    """Return the venues that can be watched: those of the program and the operator's own."""
+    own = {name: said.own for name, said in settings.venues.items() if said.own is not None}
+    return {**VENUES, **own}
+
+
 def watched_symbols(settings: Settings) -> dict[str, list[str]]:
     """Return the contracts to be fed by venue, those among them whose marks stand in for others'."""
     found: dict[str, set[str]] = {}
@@ -366,7 +373,9 @@ def watched_accounts(settings: Settings) -> list[WatchedAccount]:
     """Return the accounts as the engine takes them: ladders from the operator, else from the shipped tables."""
     found = []
     for account in settings.accounts.accounts:
-        said, rules = settings.venues.get(account.venue), RULES[account.venue]
+        said = settings.venues.get(account.venue)
+        own = said.own if said is not None else None
+        rules = own.rules if own is not None else RULES.get(account.venue, {})
         terms = {s: t.terms(rules, None) for s, t in settings.accounts.terms[account.name].items()}
         fetched = said.tiers if said else {}
         tables = {s: ladder_for(fetched.get(s) or shipped_tiers(account.venue, s), t.rule) for s, t in terms.items()}

@@ -14,6 +14,7 @@ from monitor.core.alerts import Ladder
 from monitor.core.contract import SWITCHES, LiquidationRule, TierTable, ladder_for
 from monitor.core.pool import Terms
 from monitor.delivery.settings import ReceiverSettings
+from monitor.venues.base import Venue
 
 Rules = Mapping[str, LiquidationRule]
 """How a venue calculates, by kind of contract: linear or inverse. Empty where the operator's file has to say it."""
@@ -126,7 +127,7 @@ class VenueSettings:
     """Where a venue is reached, if not where it says itself, and ladders that the operator fetched.
 
     ``depth`` is whether order books are kept. A ``proxy_only`` venue has no feed: its contracts are watched by others'
-    marks.
+    marks. ``own`` is the venue that a file of the operator's own describes.
     """
 
     stream_url: str | None = None
@@ -134,6 +135,7 @@ class VenueSettings:
     tiers: Mapping[str, TierTable] = field(default_factory=dict)
     depth: bool = True
     proxy_only: bool = False
+    own: Venue | None = None
 
 
 @dataclass(frozen=True, slots=True)
