@@ -27,7 +27,7 @@ from monitor.cli.run import run_to_end
 from monitor.cli.story import Story
 from monitor.config.settings import Settings
 from monitor.sim.actions import Action, Silence
-from monitor.sim.cast import recast
+from monitor.sim.cast import drawn_out, recast
 from monitor.sim.receiver import Receiver
 from monitor.sim.scenario import load_scenario
 from monitor.sim.venue import VenueSim
@@ -35,8 +35,8 @@ from monitor.sim.venues import SIMS
 
 LOOP_LISTEN = "127.0.0.1:9464"
 ONCE_LISTEN = "127.0.0.1:0"
-LOOK_AFTER_SECONDS = 7.0
-"""How long into the silence /metrics is looked at: longer than a mark price may be old."""
+LOOK_BEFORE_SECONDS = 2.0
+"""So long before the end of the silence /metrics is looked at: later than a mark price may be old."""
 
 CALM_SECONDS = 75.0
 
@@ -107,8 +107,9 @@ def run(options: argparse.Namespace) -> int:
 
 async def _demo(options: argparse.Namespace, story: Story, folder: Path) -> None:
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-    scenario = recast(load_scenario(options.scenario), SIMS[options.venue].CAST, ENTRY_PRICE)
-    async with SIMS[options.venue](scenario) as sim, Receiver(secret=secret, hear=story.hear) as receiver:
+    sim_of, plot = SIMS[options.venue], story.plot
+    scenario = drawn_out(recast(load_scenario(options.scenario), sim_of.CAST, ENTRY_PRICE), plot.silence_seconds)
+    async with sim_of(scenario) as sim, Receiver(secret=secret, hear=story.hear) as receiver:
         listen = options.listen or (LOOP_LISTEN if options.loop else ONCE_LISTEN)
         settings = _settings(folder, secret, sim, receiver, listen, story.plot)
         app = App(settings, Hooks(liquidation=story.on_liquidation))
@@ -154,7 +155,7 @@ async def _play_on(sim: VenueSim, story: Story) -> None:
 
 
 async def _look(app: App, story: Story) -> None:
-    await asyncio.sleep(LOOK_AFTER_SECONDS)
+    await asyncio.sleep(story.plot.silence_seconds - LOOK_BEFORE_SECONDS)
     await _scrape(app, story.during_silence)
 
 

@@ -97,7 +97,7 @@ class Plot:
 
     def terms(self) -> str:
         """Return the ``terms`` section: what the venue does not say to everybody."""
-        public = {feature.fact for feature in VENUES[self.venue].features}
+        public = {f.fact for f in VENUES[self.venue].features if f.how in {"stream", "poll", "shipped"}}
         lines = []
         for part in self.parts:
             role, said = part.role, list[str]()
@@ -110,6 +110,12 @@ class Plot:
             if said:
                 lines.append(f'  "{role.symbol}": {{{", ".join(said)}}}\n')
         return "terms:\n" + "".join(lines) if lines else ""
+
+    @property
+    def silence_seconds(self) -> float:
+        """Return how long a silence must last here until no price stands in for the mark, with some time to look."""
+        expected = VENUES[self.venue].expected_intervals["mark"]
+        return max(9.0, min(30.0, 3.0 * expected) + 3.0)
 
     def closes(self) -> dict[float, tuple[float, float]]:
         """Return the three closes in the venue's prices and settlement asset: fill -> (surplus, uncovered)."""

@@ -1,4 +1,4 @@
-"""The payloads of a simulated Binance USD-M venue, as plain objects ready for JSON.
+"""The payloads of a simulated Binance venue of either product, as plain objects ready for JSON.
 
 Shapes and field meanings: the venue's own documentation, as read on 2026-11-22. Traps kept on purpose: letters
 change meaning between events (``T``, ``P``, ``i``), delivery rows say ``r: ""`` and ``T: 0``, ``st`` 2 marks a
@@ -50,6 +50,11 @@ def contracts(instrument: Instrument, value: float) -> str:
     return stepped(value, instrument.listing.step_size)
 
 
+def lower(symbol: str) -> str:
+    """Return a symbol or pair as stream names spell it: only ASCII letters are lowered."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in symbol)
+
+
 def ms(seconds: float) -> int:
     """Return epoch milliseconds."""
     return int(seconds * 1000)
@@ -90,6 +95,12 @@ def mark_price_update(instrument: Instrument, wall: float) -> Payload:
         "T": next_funding_ms(instrument, wall),
         "st": product(instrument),
     }
+
+
+def index_price_update(instrument: Instrument, wall: float) -> Payload:
+    """The ``indexPriceUpdate`` of a pair, which is CM only; ``i`` is the pair here."""
+    pair, index = instrument.listing.pair, exact(instrument.index_price)
+    return {"e": "indexPriceUpdate", "E": ms(wall), "i": pair, "p": index, "st": product(instrument)}
 
 
 def best_quote(instrument: Instrument) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The REST endpoints of a simulated Binance USD-M venue: weights, bans, error bodies and answers.
+"""The REST endpoints of a simulated Binance USD-M venue: weights, bans, error bodies and answers. COIN-M builds on it.
 
 A request that is refused for its parameters costs its weight all the same. Beyond the limit of a UTC clock
 minute comes 429 with Retry-After; a client that goes on asking is banned: 418 for everything, until the ban ends.
@@ -7,14 +7,20 @@ minute comes 429 with Retry-After; a client that goes on asking is banned: 418 f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal
 
 from monitor.sim import binance_frames as frames
+from monitor.sim.binance_depth import Depth
 from monitor.sim.binance_frames import Payload
+from monitor.sim.binance_listing import listing_row
 from monitor.sim.limits import Limits
 from monitor.sim.market import Instrument, Market
 from monitor.sim.rest import RefusedError, Reply, WeightWindow
 
 Query = Mapping[str, str]
+Endpoints = Mapping[str, tuple[Callable[[Query], int], Callable[[Query], object]]]
+"""Path -> what a request weighs, what it is answered."""
+
 WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 DEPTH_WEIGHTS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
 HALF_HOUR = 1800
@@ -29,24 +35,31 @@ FAULTS: Mapping[int, tuple[int, str]] = {
 class BinanceRest:
     """Answers requests from the state of a market. ``wall`` gives epoch seconds, by which minutes are counted."""
 
-    def __init__(self, market: Market, limits: Limits, *, wall: Callable[[], float]) -> None:
+    PRODUCT: ClassVar[Literal["UM", "CM"]] = "UM"
+
+    def __init__(self, market: Market, limits: Limits, depth: Depth, *, wall: Callable[[], float]) -> None:
         self._market = market
         self._limits = limits
+        self._books = depth
         self._wall = wall
         self._window = WeightWindow(limits.weight_per_minute)
         self._refused: dict[str, tuple[int, int]] = {}
         self._banned_until: dict[str, float] = {}
-        self._endpoints: dict[str, tuple[Callable[[Query], int], Callable[[Query], object]]] = {
-            "/fapi/v1/ping": (_one, lambda _: {}),
-            "/fapi/v1/time": (_one, lambda _: {"serverTime": frames.ms(self._wall())}),
-            "/fapi/v1/exchangeInfo": (_one, self._exchange_info),
+        self._endpoints = self.endpoints()
+
+    def endpoints(self) -> Endpoints:
+        """Return what can be asked for, each with its weight."""
+        return {
+            "/fapi/v1/ping": (one, lambda _: {}),
+            "/fapi/v1/time": (one, self._time),
+            "/fapi/v1/exchangeInfo": (one, self._exchange_info),
             "/fapi/v1/premiumIndex": (lambda query: 1 if "symbol" in query else 10, self._premium_index),
             "/fapi/v1/fundingInfo": (lambda _: 0, self._funding_info),
-            "/fapi/v1/openInterest": (_one, self._open_interest),
-            "/fapi/v1/insuranceBalance": (_one, self._insurance_balance),
-            "/fapi/v1/symbolAdlRisk": (_one, self._adl_risk),
-            "/fapi/v1/depth": (lambda query: DEPTH_WEIGHTS.get(_limit(query), 1), self._depth),
-            "/fapi/v1/leverageBracket": (_one, _needs_key),
+            "/fapi/v1/openInterest": (one, self._open_interest),
+            "/fapi/v1/insuranceBalance": (one, self._insurance_balance),
+            "/fapi/v1/symbolAdlRisk": (one, self._adl_risk),
+            "/fapi/v1/depth": (depth_weight, self._depth),
+            "/fapi/v1/leverageBracket": (one, needs_key),
         }
 
     def answer(self, path: str, query: Query, address: str) -> Reply:
@@ -93,13 +106,13 @@ class BinanceRest:
     # answers
 
     def _listed(self) -> list[Instrument]:
-        return [found for found in self._market.instruments.values() if found.listing.product == "UM"]
+        return [found for found in self._market.instruments.values() if found.listing.product == self.PRODUCT]
 
     def _asked(self, query: Query) -> Instrument:
         if "symbol" not in query:
             raise RefusedError(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         found = self._market.instruments.get(query["symbol"])
-        if found is None or found.listing.product != "UM":
+        if found is None or found.listing.product != self.PRODUCT:
             raise RefusedError(400, -1121, "Invalid symbol.")
         return found
 
@@ -108,21 +121,24 @@ class BinanceRest:
             return row(self._asked(query))
         return [row(instrument) for instrument in self._listed()]
 
+    def _time(self, _: Query) -> object:
+        return {"serverTime": frames.ms(self._wall())}
+
     def _premium_index(self, query: Query) -> object:
+        return self._one_or_all(query, self._premium)
+
+    def _premium(self, found: Instrument) -> Payload:
         wall = self._wall()
-        return self._one_or_all(
-            query,
-            lambda found: {
-                "symbol": found.symbol,
-                "markPrice": frames.exact(found.mark_price),
-                "indexPrice": frames.exact(found.index_price),
-                "estimatedSettlePrice": frames.exact(found.index_price),
-                "lastFundingRate": frames.funding_rate(found),
-                "interestRate": "" if found.dated else "0.00010000",
-                "nextFundingTime": frames.next_funding_ms(found, wall),
-                "time": frames.ms(wall),
-            },
-        )
+        return {
+            "symbol": found.symbol,
+            "markPrice": frames.exact(found.mark_price),
+            "indexPrice": frames.exact(found.index_price),
+            "estimatedSettlePrice": frames.exact(found.index_price),
+            "lastFundingRate": frames.funding_rate(found),
+            "interestRate": "" if found.dated else "0.00010000",
+            "nextFundingTime": frames.next_funding_ms(found, wall),
+            "time": frames.ms(wall),
+        }
 
     def _funding_info(self, _: Query) -> object:
         """Only contracts whose interval was set are listed; an absent one has 8 h."""
@@ -139,7 +155,7 @@ class BinanceRest:
             if found.funding_interval_hours is not None
         ]
 
-    def _open_interest(self, query: Query) -> object:
+    def _open_interest(self, query: Query) -> Payload:
         found = self._asked(query)
         return {
             "openInterest": frames.contracts(found, found.open_interest),
@@ -160,22 +176,12 @@ class BinanceRest:
             query, lambda found: {"symbol": found.symbol, "adlRisk": found.adl_risk, "updateTime": stamp}
         )
 
-    def _depth(self, query: Query) -> object:
+    def _depth(self, query: Query) -> Payload:
         if _limit(query) not in DEPTH_WEIGHTS:
             raise RefusedError(400, -4021, f"{query['limit']} is not a valid depth limit.")
-        found = self._asked(query)
-        bid, ask = frames.best_quote(found)
-        tick, size = found.listing.tick_size, frames.contracts(found, found.listing.step_size * 1000)
-        levels = range(min(_limit(query), 100))
-        return {
-            "lastUpdateId": 9_100_000_000 + found.book_updates,
-            "E": frames.ms(self._wall()),
-            "T": frames.ms(self._wall()) - 9,
-            "bids": [[frames.price(found, bid - level * tick), size] for level in levels],
-            "asks": [[frames.price(found, ask + level * tick), size] for level in levels],
-        }
+        return self._books.whole(self._asked(query), _limit(query))
 
-    def _exchange_info(self, _: Query) -> object:
+    def _exchange_info(self, _: Query) -> Payload:
         return {
             "timezone": "UTC",
             "serverTime": frames.ms(self._wall()),
@@ -189,12 +195,18 @@ class BinanceRest:
             "assets": [
                 {"asset": asset, "marginAvailable": True, "autoAssetExchange": "-10000"} for asset in ("USDT", "USDC")
             ],
-            "symbols": [_listing(found) for found in self._listed()],
+            "symbols": [listing_row(found) for found in self._listed()],
         }
 
 
-def _one(_: Query) -> int:
+def one(_: Query) -> int:
+    """Return the weight of most requests."""
     return 1
+
+
+def depth_weight(query: Query) -> int:
+    """Return what a whole book weighs: the more levels, the more."""
+    return DEPTH_WEIGHTS.get(_limit(query), 1)
 
 
 def _limit(query: Query) -> int:
@@ -204,52 +216,10 @@ def _limit(query: Query) -> int:
         return -1
 
 
-def _needs_key(_: Query) -> object:
+def needs_key(_: Query) -> object:
+    """Refuse a signed request: there are no keys here."""
     raise RefusedError(401, -2014, "API-key format invalid.")
 
 
 def _rate_limit(kind: str, interval: str, number: int, limit: int) -> Payload:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
-
-
-def _listing(found: Instrument) -> Payload:
-    """One row of ``exchangeInfo``. Precisions are not tick and step: those stand in the filters."""
-    listing = found.listing
-    tick, step = frames.stepped(listing.tick_size, listing.tick_size), frames.contracts(found, listing.step_size)
-    return {
-        "symbol": found.symbol,
-        "pair": listing.pair,
-        "contractType": listing.contract_type,
-        "deliveryDate": frames.ms(found.delivery_time),
-        "onboardDate": frames.ONBOARD_MS,
-        "status": found.status,
-        "maintMarginPercent": "2.5000",
-        "requiredMarginPercent": "5.0000",
-        "baseAsset": listing.base,
-        "quoteAsset": listing.quote,
-        "marginAsset": listing.settle,
-        "pricePrecision": 8,
-        "quantityPrecision": 3,
-        "baseAssetPrecision": 8,
-        "quotePrecision": 8,
-        "underlyingType": "EQUITY" if listing.contract_type.startswith("TRADIFI") else "COIN",
-        "underlyingSubType": ["PoW"] if listing.base == "BTC" else [],
-        "triggerProtect": "0.0500",
-        "liquidationFee": f"{listing.liquidation_fee_rate:.6f}",
-        "marketTakeBound": "0.05",
-        "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "4529764", "tickSize": tick},
-            {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "1000000", "stepSize": step},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": step, "maxQty": "120000", "stepSize": step},
-            {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-            {"filterType": "MIN_NOTIONAL", "notional": "50"},
-            {
-                "filterType": "PERCENT_PRICE",
-                "multiplierUp": "1.0500",
-                "multiplierDown": "0.9500",
-                "multiplierDecimal": "4",
-            },
-        ],
-        "orderTypes": ["LIMIT", "MARKET"],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-    }

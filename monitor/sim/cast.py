@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.sim.actions import AnyAction, Liquidation, Ramp, Set, Wick
+from monitor.sim.actions import Answer, AnyAction, Liquidation, Ramp, Set, Silence, Wick
 from monitor.sim.market import Listing, Pool
 from monitor.sim.scenario import Scenario
 
@@ -42,7 +42,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recast(scenario: Scenario, cast: Mapping[str, Role], entry_price: float) -> Scenario:
-    """Return the story with the contracts of *cast* alone; an empty cast leaves it as it is."""
+    """Return the story with the contracts of *cast* alone, entered at *entry_price*; an empty cast changes nothing."""
     if not cast:
         return scenario
     listings = {listing.symbol: listing for listing in scenario.symbols}
@@ -71,7 +71,7 @@ def _listing(listing: Listing, role: Role) -> Listing:
         "last_price": None if listing.last_price is None else role.price(listing.last_price),
         "tick_size": listing.tick_size * role.price_scale,
     }
-    return msgspec.structs.replace(listing, **changed, **role.listing)
+    return msgspec.structs.replace(listing, **{**changed, **role.listing})
 
 
 def _pool(pool: Pool, cast: Mapping[str, Role]) -> Pool | None:
@@ -80,11 +80,12 @@ def _pool(pool: Pool, cast: Mapping[str, Role]) -> Pool | None:
 
 
 def _action(action: AnyAction, cast: Mapping[str, Role], entry_price: float) -> AnyAction:
-    symbol = getattr(action, "symbol", None)
+    symbol, said = getattr(action, "symbol", None), action.say
+    for name, player in cast.items():
+        said = said.replace(name, player.symbol)
     if symbol is None:
-        return action
+        return msgspec.structs.replace(action, say=said)
     role = cast[symbol]
-    said = action.say.replace(symbol, role.symbol)
     changed: dict[str, Any] = {"symbol": role.symbol, "say": said}
     if isinstance(action, Ramp | Set) and action.mark_price is not None:
         changed["mark_price"] = role.price(action.mark_price)
@@ -94,3 +95,20 @@ def _action(action: AnyAction, cast: Mapping[str, Role], entry_price: float) -> 
         changed["contracts"] = role.contracts(action.contracts, entry_price)
         changed["limit_price"], changed["fill_price"] = role.price(action.limit_price), role.price(action.fill_price)
     return msgspec.structs.replace(action, **changed)
+
+
+def drawn_out(scenario: Scenario, seconds: float) -> Scenario:
+    """Return the story with silences of *seconds*, in which REST says nothing either; what follows comes later.
+
+    For venues whose unchanged prices are confirmed by REST: there a silent stream alone proves nothing.
+    """
+    later = 0.0
+    actions: list[AnyAction] = []
+    for action in sorted(scenario.actions, key=lambda action: action.at):
+        moved = msgspec.structs.replace(action, at=action.at + later)
+        if isinstance(moved, Silence) and seconds > moved.seconds:
+            later += seconds - moved.seconds
+            moved = msgspec.structs.replace(moved, seconds=seconds)
+            actions.append(Answer(at=moved.at, status=503, seconds=seconds))
+        actions.append(moved)
+    return msgspec.structs.replace(scenario, actions=tuple(actions), seconds=scenario.seconds + later)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from monitor.sim.binance import BinanceSim
+from monitor.sim.binance_coinm import BinanceCoinmSim
+from monitor.sim.bybit import BybitSim
+from monitor.sim.deribit import DeribitSim
+from monitor.sim.dydx import DydxSim
+from monitor.sim.hyperliquid import HyperliquidSim
 from monitor.sim.venue import VenueSim
 
-SIMS: dict[str, type[VenueSim]] = {sim.NAME: sim for sim in (BinanceSim,)}
+SIMS: dict[str, type[VenueSim]] = {
+    sim.NAME: sim for sim in (BinanceSim, BinanceCoinmSim, BybitSim, DeribitSim, DydxSim, HyperliquidSim)
+}
 """By the venue's name."""

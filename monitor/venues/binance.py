@@ -1,8 +1,10 @@
-"""Binance USD-M futures: public streams and REST, linear contracts.
+"""Binance USD-M futures: public streams and REST, linear contracts. Quantities are coins: a contract is one coin.
 
 Streams: mark, index and funding from ``markPrice@1s`` (one by one, or ``!markPrice@arr@1s`` for many symbols),
-last price from ``ticker``, best quotes from ``bookTicker``, liquidations from ``forceOrder``, contract news from
-``!contractInfo``. Decoding: ``binance_wire.py``; REST: ``binance_rest.py``. Maintenance brackets need a signed call: they come from the operator's file or from the dated table beside this file.
+last price from ``ticker``, best quotes from ``bookTicker``, the order book from ``depth@500ms``, liquidations from
+``forceOrder``, contract news from ``!contractInfo``. What is asked for: ``binance_streams.py``; decoding:
+``binance_wire.py``; REST: ``binance_rest.py``; COIN-M, which shares them: ``binance_coinm.py``. Maintenance brackets
+need a signed call: they come from the operator's file or from the dated table beside this file.
 
 Traps, each with a payload in ``tests/venues/binance/``:
 
@@ -10,6 +12,9 @@ Traps, each with a payload in ``tests/venues/binance/``:
   silent for ever; so is an unknown symbol, an upper-case name or ``@250ms``. Only data prove a subscription.
 - All-market streams mix USD-M and COIN-M rows: ``st`` 2 is COIN-M, whose quantities are contracts of 100 USD.
 - ``!markPrice@arr`` comes in several frames a tick; a symbol missing from one frame is not gone.
+- Book ids are the matching engine's and jump: only ``pu``, the id before, tells whether a message is missing. The
+  whole book comes by REST and joins the changes where ``pu`` <= its id <= ``u``. Partial-depth messages
+  (``@depth20``) look just like changes: they are not asked for.
 - Empty strings (``r`` and ``T: 0`` of dated contracts) are absent values, neither errors nor zeros.
 - ``forceOrder``: ``S`` is the side of the order (SELL closes a long), ``p`` its limit, ``ap`` the fill; it is a
   sample of at most one a symbol and second, and silent while nothing is liquidated.
@@ -17,18 +22,18 @@ Traps, each with a payload in ``tests/venues/binance/``:
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from typing import Any
 
 import msgspec
 
 from monitor.core.contract import LiquidationRule, TierTable, build_deductions
-from monitor.venues.base import OPEN_FEES, PORTFOLIO_MARGIN, SHIPPED, Connection, Limits, Request, Stream, Venue
-from monitor.venues.binance_rest import NAME, polls
-from monitor.venues.binance_wire import decode
+from monitor.venues.base import OPEN_FEES, PORTFOLIO_MARGIN, SHIPPED, Feature, Limits, Venue
+from monitor.venues.binance_product import USD_M
+from monitor.venues.binance_rest import polls
+from monitor.venues.binance_streams import DEPTH_SECONDS, connections, hear, subscribe, unsubscribe
+from monitor.venues.binance_wire import decoder
 
 RULE = LiquidationRule(
     name="Binance USD-M",
@@ -42,65 +47,6 @@ RULE = LiquidationRule(
     cross_approximations=(PORTFOLIO_MARGIN,),
 )
 RULES = {"linear": RULE}
-
-ARRAY_FROM = 30
-"""From this many symbols on one all-market stream costs less than one frame a symbol and second."""
-
-STREAMS_PER_CONNECTION = 200
-"""Documented are 1,024, but the 1,025th name closes the whole connection; client libraries stay at 200."""
-
-# --- subscriptions -----------------------------------------------------------------------------------------
-
-
-def connections(symbols: Sequence[str], base: str) -> list[Connection]:
-    """Return the websockets for *symbols*. Marks have one of their own, so that a quiet ticker never cuts them."""
-    many = len(symbols) >= ARRAY_FROM
-    every = tuple(symbols)
-    lower = [(symbol, _lower(symbol)) for symbol in symbols]
-    mark = (
-        [Stream("!markPrice@arr@1s", every, "mark", 1.0), Stream("!forceOrder@arr", every, None, 0.0)]
-        if many
-        else [Stream(f"{name}@markPrice@1s", (symbol,), "mark", 1.0) for symbol, name in lower]
-        + [Stream(f"{name}@forceOrder", (symbol,), None, 0.0) for symbol, name in lower]
-    )
-    mark.append(Stream("!contractInfo", (), None, 0.0))
-    last = [Stream(f"{name}@ticker", (symbol,), "last", 20.0) for symbol, name in lower]
-    book = (
-        [Stream("!bookTicker", every, "book", 60.0)]
-        if many
-        else [Stream(f"{name}@bookTicker", (symbol,), "book", 60.0) for symbol, name in lower]
-    )
-    found: list[Connection] = []
-    for label, path, streams in (("mark", "market", mark), ("last", "market", last), ("book", "public", book)):
-        for start in range(0, len(streams), STREAMS_PER_CONNECTION):
-            part = tuple(streams[start : start + STREAMS_PER_CONNECTION])
-            name = label if start == 0 else f"{label}-{start // STREAMS_PER_CONNECTION + 1}"
-            found.append(Connection(name, f"{base.rstrip('/')}/{path}/stream", part))
-    return found
-
-
-def _lower(symbol: str) -> str:
-    """Lower ASCII letters only: some symbols are not ASCII and must stay as they are."""
-    return "".join(c.lower() if c.isascii() else c for c in symbol)
-
-
-def _control(method: str, streams: Sequence[Stream], first_id: int) -> list[Request]:
-    found: list[Request] = []
-    for start in range(0, len(streams), STREAMS_PER_CONNECTION):
-        part, number = tuple(streams[start : start + STREAMS_PER_CONNECTION]), first_id + len(found)
-        words = {"method": method, "params": [stream.name for stream in part], "id": number}
-        found.append(Request(json.dumps(words, ensure_ascii=False), part, str(number)))
-    return found
-
-
-def subscribe(streams: Sequence[Stream], first_id: int, _now: float) -> list[Request]:
-    """Return the control frames that ask for *streams*."""
-    return _control("SUBSCRIBE", streams, first_id)
-
-
-def unsubscribe(streams: Sequence[Stream], first_id: int, _now: float) -> list[Request]:
-    """Return the control frames that end *streams*."""
-    return _control("UNSUBSCRIBE", streams, first_id)
 
 
 @lru_cache(maxsize=1)
@@ -118,8 +64,29 @@ def shipped_tiers(symbol: str) -> TierTable | None:
     return TierTable(build_deductions(rows[1:]), SHIPPED, _table()["date"], float(rows[0]))
 
 
+decode = decoder(USD_M)
+
+SAMPLED = "at most one a symbol and second: a lower bound"
+MARK_STREAM = "<symbol>@markPrice@1s"
+
+FEATURES = (
+    Feature("mark", "stream", MARK_STREAM, 1.0),
+    Feature("index", "stream", MARK_STREAM, 1.0),
+    Feature("last", "stream", "<symbol>@ticker", 2.0),
+    Feature(
+        "funding", "stream", MARK_STREAM, 1.0, "the running estimate; interval, cap and floor by poll: fundingInfo"
+    ),
+    Feature("open interest", "poll", "/fapi/v1/openInterest", 30.0, "one call a symbol"),
+    Feature("liquidations", "stream", "<symbol>@forceOrder", None, SAMPLED),
+    Feature("depth", "stream", "<symbol>@depth@500ms", DEPTH_SECONDS, "joined to /fapi/v1/depth"),
+    Feature("contracts", "poll", "/fapi/v1/exchangeInfo", 3600.0, "news by stream: !contractInfo"),
+    Feature("tiers", "shipped", "a dated table", None, "or a file: the call needs a key; changes by !contractInfo"),
+    Feature("insurance fund", "poll", "/fapi/v1/insuranceBalance", 600.0, "a daily snapshot a pool"),
+    Feature("ADL", "poll", "/fapi/v1/symbolAdlRisk", 600.0, "low, medium or high, rated every 30 min"),
+)
+
 VENUE = Venue(
-    name=NAME,
+    name=USD_M.name,
     rules=RULES,
     stream_url="wss://fstream.binance.com",
     rest_url="https://fapi.binance.com",
@@ -131,9 +98,12 @@ VENUE = Venue(
     ),
     expected_intervals={"mark": 1.0, "index": 1.0, "last": 2.0, "book": 5.0},
     decode=decode,
-    connections=connections,
+    connections=partial(connections, USD_M),
     subscribe=subscribe,
     unsubscribe=unsubscribe,
-    polls=polls,
+    polls=partial(polls, USD_M),
     shipped_tiers=shipped_tiers,
+    features=FEATURES,
+    hear=hear,
+    aliases=("binance-um", "binance-usdm", "binance-usd-m"),
 )

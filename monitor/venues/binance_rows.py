@@ -40,29 +40,29 @@ class PlainMark(Row, gc=False, tag="markPriceUpdate"):
 
 
 class Ticker(Row, gc=False, tag="24hrTicker"):
-    """``c`` is the last price."""
+    """A ticker of the last day."""
 
     s: str
     E: int
-    c: float | None = None
+    last: float | None = msgspec.field(name="c", default=None)
     st: int | None = None
 
 
 class MiniTicker(Row, gc=False, tag="24hrMiniTicker"):
-    """``c`` is the last price."""
+    """A ticker of the last day."""
 
     s: str
     E: int
-    c: float | None = None
+    last: float | None = msgspec.field(name="c", default=None)
     st: int | None = None
 
 
 class Trade(Row, gc=False, tag="aggTrade"):
-    """``p`` is the price traded."""
+    """A trade."""
 
     s: str
     E: int
-    p: float | None = None
+    last: float | None = msgspec.field(name="p", default=None)
     st: int | None = None
 
 
@@ -82,7 +82,7 @@ class Depth(Row, gc=False, tag="depthUpdate"):
     """Absolute sizes of levels; ``pu`` is the ``u`` of the message before."""
 
     s: str
-    E: Milliseconds
+    E: int
     U: int
     u: int
     pu: int
@@ -131,7 +131,8 @@ class ContractInfo(Row, gc=False, tag="contractInfo"):
 
 
 KINDS: dict[str, type[Row]] = {
-    str(kind.__struct_config__.tag): kind for kind in (Mark, Ticker, MiniTicker, Trade, Book, Depth, Force, ContractInfo)
+    str(kind.__struct_config__.tag): kind
+    for kind in (Mark, Ticker, MiniTicker, Trade, Book, Depth, Force, ContractInfo)
 }
 
 

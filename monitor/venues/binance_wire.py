@@ -16,7 +16,6 @@ from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues import binance_rows as rows
-from monitor.venues.base import Word
 from monitor.venues.binance_product import COIN_M, Product, number_of
 from monitor.venues.wire import FIRST_MS, careful, levels, parsed, seconds
 
@@ -34,9 +33,9 @@ class Builder:
         self.build: dict[type, Callable[[Any, list[Event]], None]] = {
             rows.Mark: self.mark,
             rows.PlainMark: self.mark,
-            rows.Ticker: self.ticker,
-            rows.MiniTicker: self.ticker,
-            rows.Trade: self.trade,
+            rows.Ticker: self.last,
+            rows.MiniTicker: self.last,
+            rows.Trade: self.last,
             rows.Book: self.book,
             rows.Depth: self.depth,
             rows.Force: self.force,
@@ -91,20 +90,11 @@ class Builder:
         else:
             out.append(ev.Rejected(self.venue, "funding_rate", "bad_rate", symbol))
 
-    def ticker(self, row: rows.Ticker | rows.MiniTicker, out: list[Event]) -> None:
-        """The last price of a ticker."""
-        self._last(row.s, row.E, row.c, row.st, out)
-
-    def trade(self, row: rows.Trade, out: list[Event]) -> None:
-        """The last price of a trade."""
-        self._last(row.s, row.E, row.p, row.st, out)
-
-    def _last(self, symbol: str, at: int, price: float | None, product: int | None, out: list[Event]) -> None:
-        time = seconds(at)
-        if not self._foreign(symbol, product):
-            last = self._price(price, "last_price", symbol, out)
-            if last is not None:
-                out.append(ev.LastPrice(self.venue, symbol, last, time))
+    def last(self, row: rows.Ticker | rows.MiniTicker | rows.Trade, out: list[Event]) -> None:
+        """The price of the last trade."""
+        time = seconds(row.E)
+        if not self._foreign(row.s, row.st) and (last := self._price(row.last, "last_price", row.s, out)) is not None:
+            out.append(ev.LastPrice(self.venue, row.s, last, time))
 
     def book(self, row: rows.Book, out: list[Event]) -> None:
         """The best quotes."""
@@ -120,20 +110,10 @@ class Builder:
 
     def depth(self, row: rows.Depth, out: list[Event]) -> None:
         """A change of the order book. It covers every id after ``pu``: ids jump, so ``U`` may be later than that."""
+        time = seconds(row.E)
         if not self._foreign(row.s, row.st):
             first = min(row.U, row.pu + 1)
-            out.append(
-                ev.BookChange(
-                    self.venue,
-                    row.s,
-                    row.b,
-                    row.a,
-                    row.E / 1000,
-                    number=row.u,
-                    previous=row.pu,
-                    first=first,
-                )
-            )
+            out.append(ev.BookChange(self.venue, row.s, row.b, row.a, time, number=row.u, previous=row.pu, first=first))
 
     def force(self, row: rows.Force, out: list[Event]) -> None:
         """A liquidation that was filled, at least in part."""
@@ -185,28 +165,35 @@ class Builder:
         if not isinstance(row, dict):
             raise WireError("a row must be an object", reason="not_an_object")
         if "e" not in row:
-            if isinstance(row.get("code"), int):  # an error that names no request: nobody can act on it
-                out.append(ev.Rejected(self.venue, "control", "venue_error"))
+            if "code" in row or ("error" in row and row.get("id") is None):
+                out.append(
+                    ev.Rejected(self.venue, "control", "venue_error")
+                )  # it names no request: ``hear`` cannot help
             return
         kind = rows.KINDS.get(row["e"]) if isinstance(row["e"], str) else None
         if kind is None:
             return
         symbol = row["s"] if isinstance(row.get("s"), str) else ""
-        try:
-            self.build[kind](msgspec.convert(_levels(row) if kind is rows.Depth else row, kind, strict=False), out)
-        except (msgspec.ValidationError, RecursionError):
-            if kind is rows.Depth:  # with a level left out it would be another book: the chain breaks here
-                out.append(ev.Rejected(self.venue, "book_change", "bad_change", symbol))
+        if kind is rows.Depth:
+            pairs = _with_pairs(row)
+            if pairs is None:  # without one of its levels it would be another book: left out as a whole it is a hole
+                if not self._foreign(symbol, row.get("st")):
+                    out.append(ev.Rejected(self.venue, "book_change", "bad_level", symbol))
                 return
+            row = pairs
+        try:
+            self.build[kind](msgspec.convert(row, kind, strict=False), out)
+        except (msgspec.ValidationError, RecursionError):
             self.build[kind](careful(row, kind, self.venue, kind.__name__.lower(), symbol, out), out)
 
 
-def _levels(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a book message whose levels are (price, quantity) pairs; old ones had a third value."""
+def _with_pairs(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a book message with levels as (price, quantity) pairs (old ones had a third value), None if one is bad."""
     try:
-        return row | {"b": levels(row["b"]), "a": levels(row["a"])}
+        bids, asks = levels(row["b"]), levels(row["a"])
     except (KeyError, TypeError):
-        return row
+        return None
+    return None if bids is None or asks is None else row | {"b": bids, "a": asks}
 
 
 def decoder(product: Product) -> Decode:
@@ -240,29 +227,3 @@ def decoder(product: Product) -> Decode:
         return out
 
     return decode
-
-
-class _Complaint(msgspec.Struct):
-    code: int
-    msg: str = ""
-
-
-class _Answer(msgspec.Struct):
-    error: _Complaint
-    id: int | str
-
-
-_answer = msgspec.json.Decoder(_Answer).decode
-
-
-def hear(frame: bytes) -> Word | None:
-    """Return the request that an error names as refused. Acknowledgements say nothing: only data prove a stream.
-
-    >>> hear(b'{"error": {"code": 2, "msg": "Invalid request"}, "id": 11}').refused
-    ('11',)
-    """
-    try:
-        answer = _answer(frame)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return None
-    return Word(refused=(str(answer.id),), reason=f"{answer.error.code} {answer.error.msg}".strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core import events as ev
+from monitor.core.book import OrderBook
 from monitor.core.contract import ladder_problem
 from monitor.errors import WireError
 from monitor.venues import binance, binance_wire
+from monitor.venues.base import FACTS, Word
+from monitor.venues.binance_product import USD_M
 
 HERE = Path(__file__).parent / "binance"
 RECORDED = Path(__file__).parents[3] / "shared" / "data"
@@ -32,6 +36,12 @@ ETH = [
     ev.IndexPrice(V, "ETHUSDT", 3010.9, T),
     ev.FundingRate(V, "ETHUSDT", -0.000012, FUNDING, T),
 ]
+
+
+DEPTH = ev.BookChange(
+    V, "BTCUSDT", ((90012.3, 4.112), (90010.0, 0.0)), ((90012.4, 2.905),), T + 0.2, number=9100000140,
+    previous=9100000100, first=9100000101,
+)  # fmt: skip
 
 
 def refused(channel: str, reason: str, symbol: str = "") -> ev.Rejected:
@@ -72,14 +82,36 @@ FRAMES = {
     "ws_force_order_coin_m": [],
     "ws_contract_info": [
         ev.ContractStatus(V, "FOOUSDT", "TRADING", watchable=True, event_time=T + 0.9),
-        ev.TierTableChanged(V, "FOOUSDT", ((0.0, 0.01, 0.0), (5000.0, 0.025, 75.0)), T + 0.9),
+        ev.TierTableChanged(V, "FOOUSDT", ((0.0, 0.01, 0.0), (5000.0, 0.025, 75.0)), T + 0.9, (50.0, 20.0)),
+    ],
+    "ws_contract_info_bad_tier": [
+        refused("contractinfo", "bad_value", "FOOUSDT"),
+        ev.ContractStatus(V, "FOOUSDT", "TRADING", watchable=True, event_time=T + 0.9),
     ],
     "ws_contract_info_delisting": [ev.ContractStatus(V, "FOOUSDT", "SETTLING", watchable=False, event_time=T + 0.9)],
     "ws_ack": [],
     "ws_list": [],
-    "ws_error_nested": [refused("control", "venue_error")],
+    "ws_error_nested": [],
+    "ws_error_too_many": [],
+    "ws_error_no_id": [refused("control", "venue_error")],
     "ws_error_flat": [refused("control", "venue_error")],
-    "ws_depth": [],
+    "ws_depth": [DEPTH],
+    "ws_depth_jump": [DEPTH],
+    "ws_depth_2019": [
+        ev.BookChange(
+            V,
+            "BTCUSDT",
+            ((8493.5, 0.162),),
+            ((8495.0, 0.0),),
+            1573948821.952,
+            number=687690840,
+            previous=687690799,
+            first=687690800,
+        )
+    ],
+    "ws_depth_bad_level": [refused("book_change", "bad_level", "BTCUSDT")],
+    "ws_depth_coin_m": [],
+    "ws_index_price": [],
     "ws_trading_session": [],
 }
 
@@ -100,7 +132,7 @@ def test_a_frame_gives_exactly_these_events(name):
 @pytest.mark.parametrize("name", FRAMES)
 def test_the_quick_and_the_careful_way_agree(name):
     frame = (HERE / f"{name}.json").read_bytes()
-    assert binance_wire._decode_slowly(frame) == binance.decode(frame)
+    assert binance_wire.Builder(USD_M).slowly(frame) == binance.decode(frame)
 
 
 def test_every_recorded_shape_is_expected_somewhere():
@@ -133,6 +165,46 @@ def test_what_is_no_price_never_becomes_one(field, value):
     assert not [e for e in events if isinstance(e, kind)]
     if not (field == "i" and value is None):  # an absent index is absent
         assert [e for e in events if isinstance(e, ev.Rejected)]
+
+
+@pytest.mark.parametrize("value", ["NaN", "-1", "inf", "1e30", "", "1_000", "0x10", None, True, [], {}])
+@pytest.mark.parametrize("place", [0, 1], ids=["price", "quantity"])
+@pytest.mark.parametrize("side", ["b", "a"])
+def test_a_book_change_with_a_bad_level_is_left_out_as_a_whole(side, place, value):
+    message = json.loads((HERE / "ws_depth.json").read_text())
+    message["data"][side][0][place] = value
+    assert binance.decode(json.dumps(message).encode()) == [refused("book_change", "bad_level", "BTCUSDT")]
+
+
+def test_a_book_level_of_price_zero_is_none():
+    message = json.loads((HERE / "ws_depth.json").read_text())
+    message["data"]["b"][0][0] = "0"
+    assert binance.decode(json.dumps(message).encode()) == [refused("book_change", "bad_level", "BTCUSDT")]
+
+
+@pytest.mark.parametrize("kind", ["ws_mark_price", "ws_depth", "ws_book_ticker", "ws_ticker", "ws_agg_trade"])
+def test_no_kind_takes_a_time_in_seconds(kind):
+    message = json.loads((HERE / f"{kind}.json").read_text())
+    message["data"]["E"] //= 1000
+    with pytest.raises(WireError) as error:
+        binance.decode(json.dumps(message).encode())
+    assert error.value.reason == "bad_time"
+
+
+WORDS = {
+    "ws_error_nested": Word(refused=("11",), reason="2 Invalid request: ..."),
+    "ws_error_too_many": Word(refused=("3",), reason="4 Too many subscriptions"),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_only_an_error_that_names_its_request_is_a_word(name):
+    assert binance.VENUE.hear((HERE / f"{name}.json").read_bytes()) == WORDS.get(name)
+
+
+@pytest.mark.parametrize("frame", [b"", b"{", b"\xff", b"[" * 100_000, b"7", b'{"error": 1, "id": 1}', b'{"id": 7}'])
+def test_what_is_no_answer_is_no_word(frame):
+    assert binance.VENUE.hear(frame) is None
 
 
 @pytest.mark.parametrize(
@@ -225,6 +297,51 @@ def test_a_pool_is_named_after_the_first_watched_symbol_it_backs_and_others_are_
     ]
 
 
+def test_the_adl_rating_of_watched_symbols_is_said_in_lower_case_and_an_unknown_one_is_not_passed_on():
+    assert polled("symbolAdlRisk", "get_symbol_adl_risk") == [
+        ev.AdlSignal(V, "BTCUSDT", "low", 1795168800.0),
+        ev.AdlSignal(V, "FOOUSDT", "high", 1795168800.0),
+        refused("symbolAdlRisk", "unknown_state", "GONEUSDT"),
+    ]
+
+
+def test_a_dated_contract_has_no_funding_interval():
+    (poll,) = [p for p in binance.VENUE.polls(["BTCUSDT_261225"]) if p.resource == "fundingInfo"]
+    assert poll.decode((HERE / "get_funding_info.json").read_bytes(), T) == []
+
+
+def depth_streams(symbols):
+    return [s for c in binance.VENUE.connections(symbols, "ws://x") for s in c.streams if s.field == "depth"]
+
+
+def test_the_whole_book_joins_the_changes_that_cover_its_number():
+    (stream,) = depth_streams(["BTCUSDT"])
+    poll = stream.snapshot
+    assert (poll.path, poll.params, poll.weight) == ("/fapi/v1/depth", {"symbol": "BTCUSDT", "limit": "500"}, 10)
+    book = OrderBook()
+    book.apply(DEPTH, 1.0)
+    (whole,) = poll.decode((HERE / "get_depth.json").read_bytes(), T)
+    assert book.apply(whole, 2.0)
+    assert (book.levels("sell"), book.levels("buy")) == ([(90012.3, 4.112)], [(90012.4, 2.905)])
+    assert book.number == DEPTH.number
+
+
+def test_a_change_joins_a_whole_book_of_the_number_before_it_however_far_the_ids_jumped():
+    (jump,) = binance.decode((HERE / "ws_depth_jump.json").read_bytes())
+    book = OrderBook()
+    book.apply(ev.BookChange(V, "BTCUSDT", ((90000.0, 1.0),), ((90020.0, 1.0),), T, whole=True, number=9100000100), 1.0)
+    assert book.apply(jump, 2.0)
+    assert book.gaps == 0
+
+
+@pytest.mark.parametrize("where", [["bids", 0, 0], ["asks", 0, 1]])
+@pytest.mark.parametrize("value", ["NaN", "-1", "1e30", "", None, True])
+def test_a_whole_book_with_a_bad_level_is_not_used(where, value):
+    (stream,) = depth_streams(["BTCUSDT"])
+    with pytest.raises(WireError):
+        stream.snapshot.decode(spoiled("get_depth", where, value), T)
+
+
 def test_time_gives_the_venue_time():
     assert polled("time", "get_time") == [ev.VenueTime(V, T + 0.001)]
 
@@ -237,17 +354,18 @@ def test_a_body_of_another_shape_raises_a_wire_error(resource, body):
 
 
 def test_each_stream_stands_on_its_own_path():
-    found = {c.name: c for c in binance.connections(["BTCUSDT", "币安人生USDT"], "ws://x/")}
+    found = {c.name: c for c in binance.VENUE.connections(["BTCUSDT", "币安人生USDT"], "ws://x/")}
     assert found["mark"].url == "ws://x/market/stream"
     assert found["last"].url == "ws://x/market/stream"
-    assert found["book"].url == "ws://x/public/stream"
+    assert found["book"].url == found["depth"].url == "ws://x/public/stream"
+    assert [s.name for s in found["depth"].streams] == ["btcusdt@depth@500ms", "币安人生usdt@depth@500ms"]
     assert [s.name for s in found["mark"].streams][:2] == ["btcusdt@markPrice@1s", "币安人生usdt@markPrice@1s"]
     assert all(s.field is None for s in found["mark"].streams if "forceOrder" in s.name or "!" in s.name)
 
 
 def test_many_symbols_share_the_array_stream_and_no_connection_exceeds_200_streams():
     symbols = [f"S{n}USDT" for n in range(450)]
-    found = binance.connections(symbols, "ws://x")
+    found = binance.VENUE.connections(symbols, "ws://x")
     assert found[0].streams[0].name == "!markPrice@arr@1s"
     assert set(found[0].streams[0].symbols) == set(symbols)
     assert max(len(c.streams) for c in found) == 200
@@ -255,11 +373,16 @@ def test_many_symbols_share_the_array_stream_and_no_connection_exceeds_200_strea
 
 
 def test_control_frames_name_the_streams_with_an_unsigned_id():
-    (connection,) = [c for c in binance.connections(["BTCUSDT"], "ws://x") if c.name == "last"]
-    (request,) = binance.subscribe(connection.streams, 7, 0.0)
+    (connection,) = [c for c in binance.VENUE.connections(["BTCUSDT"], "ws://x") if c.name == "last"]
+    (request,) = binance.VENUE.subscribe(connection.streams, 7, 0.0)
     assert json.loads(request.text) == {"method": "SUBSCRIBE", "params": ["btcusdt@ticker"], "id": 7}
-    (request,) = binance.unsubscribe(connection.streams, 8, 0.0)
+    assert (request.key, request.streams) == ("7", connection.streams)
+    (request,) = binance.VENUE.unsubscribe(connection.streams, 8, 0.0)
     assert json.loads(request.text)["method"] == "UNSUBSCRIBE"
+
+
+def test_every_fact_that_the_venue_gives_has_one_row_in_its_table():
+    assert [feature.fact for feature in binance.VENUE.features] == list(FACTS)
 
 
 def test_the_shipped_ladders_are_sound_and_dated():
@@ -277,7 +400,7 @@ recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded frames
 
 
 @recorded
-def test_the_recorded_usd_m_frames_decode_into_quotes_and_trades():
+def test_the_recorded_usd_m_frames_decode_into_quotes_trades_and_books():
     kinds: dict[str, int] = {}
     symbols = set()
     with gzip.open(RECORDED / "frames" / "binance_um" / "recv.jsonl.gz", "rt") as lines:
@@ -285,8 +408,34 @@ def test_the_recorded_usd_m_frames_decode_into_quotes_and_trades():
             for event in binance.decode(json.loads(line)["frame"].encode()):
                 kinds[type(event).__name__] = kinds.get(type(event).__name__, 0) + 1
                 symbols.add(event.symbol)
-    assert kinds == {"BestQuote": 181, "LastPrice": 35}
+    assert kinds == {"BestQuote": 181, "BookChange": 325, "LastPrice": 35}
     assert symbols <= {"SUSHIUSDT", "AKROUSDT", "KEEPUSDT", "CTKUSDT"}
+
+
+@recorded
+def test_books_built_from_the_recording_never_cross_and_never_miss_a_message():
+    folder = RECORDED / "frames" / "binance_um"
+    books, waiting = {}, []
+    with gzip.open(folder / "rest.jsonl.gz", "rt") as lines:
+        for line in lines:
+            answer = json.loads(line)
+            if asked := re.search(r"/depth\?symbol=(\w+)", answer["url"]):
+                (stream,) = depth_streams([asked[1]])
+                waiting.append((answer["t"], *stream.snapshot.decode(answer["body"].encode(), T)))
+                books[asked[1]] = OrderBook()
+    with gzip.open(folder / "recv.jsonl.gz", "rt") as lines:
+        for line in lines:
+            received = json.loads(line)
+            while waiting and waiting[0][0] <= received["t"]:
+                at, whole = waiting.pop(0)
+                assert books[whole.symbol].apply(whole, at)
+            for event in binance.decode(received["frame"].encode()):
+                if isinstance(event, ev.BookChange):
+                    book = books[event.symbol]
+                    assert book.apply(event, received["t"]) or book.number is None
+                    assert book.number is None or book.best_bid < book.best_ask
+    assert len(books) == 4
+    assert [(book.valid, book.gaps) for book in books.values()] == [(True, 0)] * 4
 
 
 @recorded
@@ -309,6 +458,8 @@ def test_the_single_messages_give_what_they_are():
         ("MarkPrice", "BTCUSDT"),
         ("FundingRate", "BTCUSDT"),
         ("LastPrice", "BTCUSDT"),
+        ("BookChange", "BTCUSDT"),
+        ("BookChange", "BTCUSDT"),
         ("MarkPrice", "BTCUSDT"),
         ("IndexPrice", "BTCUSDT"),
         ("FundingRate", "BTCUSDT"),
