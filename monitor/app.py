@@ -36,7 +36,7 @@ from monitor.engine.watch import removed_subjects
 from monitor.errors import ConfigError
 from monitor.export.exposition import Exposition
 from monitor.export.sources import ProcessStats, Sources
-from monitor.feed.feed import VenueFeed
+from monitor.feed.feed import VenueFeed, resources
 from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot
@@ -192,7 +192,7 @@ class App:
             announce=self.announce,
             accepted_time=self.engine.accepted_time,
             broken_books=self.engine.broken_books,
-            stats=FeedStats(name, sorted({p.resource for p in venue.polls(symbols)})),
+            stats=FeedStats(name, resources(venue, symbols)),
             settings=self.feed_settings,
             depth=said is None or said.depth,
             supervisor=self.supervisor,

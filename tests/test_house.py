@@ -21,7 +21,7 @@ REGISTRIES = re.compile(
 )
 """Where packages come from is the machine's own setting, for pip and for container engines."""
 
-MACHINE_PATHS = re.compile(r"(?<![\w.:}\])/-])/(?:home|Users|root|tmp|work|mnt|private|workspace)/[\w.-]+")
+MACHINE_PATHS = re.compile(r"(?<![\w.:}\])/-])/(?:home|Users|root|tmp|work|mnt|private(?!/ws)|workspace)/[\w.-]+")
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:

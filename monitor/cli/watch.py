@@ -20,7 +20,7 @@ from monitor.cli.run import loop_factory
 from monitor.engine.engine import Engine
 from monitor.engine.views import SymbolView
 from monitor.errors import ConfigError
-from monitor.feed.feed import VenueFeed
+from monitor.feed.feed import VenueFeed, resources
 from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot, wall
@@ -81,7 +81,7 @@ async def _watch(venue: Venue, symbols: Sequence[str], options: argparse.Namespa
         announce=lambda _alerts: None,
         accepted_time=engine.accepted_time,
         broken_books=engine.broken_books,
-        stats=FeedStats(venue.name, sorted({poll.resource for poll in bound.polls(symbols)})),
+        stats=FeedStats(venue.name, resources(bound, symbols)),
         settings=FeedSettings(),
     )
     read = await feed.bootstrap(BOOTSTRAP_SECONDS)

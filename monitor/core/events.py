@@ -215,6 +215,14 @@ class VenueTime(_Fact, frozen=True, gc=False, tag="venue_time"):
     round_trip_seconds: float = 0.0
 
 
+class VenueBehind(_Fact, frozen=True, gc=False, tag="venue_behind"):
+    """How far a venue's newest state lies behind its own time: prices that are repeated then prove nothing."""
+
+    venue: str
+    behind_seconds: float
+    event_time: float
+
+
 class Rejected(_Fact, frozen=True, gc=False, tag="rejected"):
     """One row, or one value in it, that was not used, with the reason; its neighbours were."""
 
@@ -256,6 +264,7 @@ Event = (
     | SubscriptionRefused
     | TierTableChanged
     | VenueTime
+    | VenueBehind
     | Rejected
     | FeedLost
     | FeedConnected

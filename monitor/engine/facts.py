@@ -46,9 +46,11 @@ class VenueClock:
     least-lag message seen gives it (``approximate``). ``late`` and ``ahead`` bound ``event_time - now``.
     """
 
-    __slots__ = ("ahead", "approximate", "late", "offset")
+    __slots__ = ("ahead", "approximate", "behind", "late", "offset")
 
     def __init__(self) -> None:
+        self.behind = False
+        """The venue stands still, by its own account, whatever it goes on sending."""
         self.approximate = True
         self.offset = -inf
         self.late = inf
@@ -272,6 +274,8 @@ class SymbolFacts:
             return Quality.STALE, Quality.STALE, "status"
         if self.wrong_units:
             return Quality.STALE, Quality.STALE, "terms"
+        if self.clock.behind:
+            return Quality.STALE, Quality.STALE, "late"
         mark, limits = self.mark, self.intervals
         age = mark.age(now)
         otherwise, reason = Quality.STALE, "late" if mark.late else "no_data"

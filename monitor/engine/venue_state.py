@@ -14,6 +14,9 @@ from monitor.tally import Tally
 
 Observe = Callable[[ev.Liquidation], None]
 
+BEHIND_SECONDS = 30.0
+"""A venue whose newest state is older than this stands still: no price of it is live."""
+
 MAX_ROUND_TRIP_SECONDS = 2.0
 """A time call that took longer could be wrong by more than a third of what makes a price late."""
 
@@ -43,6 +46,7 @@ class VenueState:
             ev.Liquidation: self._on_liquidation,
             ev.InsuranceFund: self._on_fund,
             ev.VenueTime: self._on_time,
+            ev.VenueBehind: self._on_behind,
             ev.FeedLost: self._on_lost,
             ev.FeedConnected: self._on_connected,
         }
@@ -97,7 +101,9 @@ class VenueState:
                 self._observe(event)
 
     def _on_fund(self, event: ev.InsuranceFund, _now: float) -> None:
-        self.funds[event.pool, event.asset] = event
+        known = self.funds.get((event.pool, event.asset))
+        if known is None or event.event_time >= known.event_time:  # a slow resource may repeat an old figure
+            self.funds[event.pool, event.asset] = event
 
     def _on_time(self, event: ev.VenueTime, now: float) -> None:
         """Set the venue's clock, unless the answer took too long to say the time; forget what lies in its future."""
@@ -108,6 +114,9 @@ class VenueState:
             for field in (facts.mark, facts.index, facts.last, facts.book):
                 if field.time > event.event_time + AHEAD_SECONDS:
                     field.time = field.accepted = -inf
+
+    def _on_behind(self, event: ev.VenueBehind, _now: float) -> None:
+        self.clock.behind = event.behind_seconds > BEHIND_SECONDS
 
     def _on_lost(self, event: ev.FeedLost, _now: float) -> None:
         self.silence.why = event.reason

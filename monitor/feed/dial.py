@@ -139,7 +139,7 @@ class Dialer:
         """Return what *error* means in our words."""
         if isinstance(error, InvalidStatus):
             status = error.response.status_code
-            quiet = quiet_seconds(status, error.response.headers)
+            quiet = quiet_seconds(status, error.response.headers, self._limits.retry_after_unit_seconds)
             if quiet is not None:
                 quiet = min(quiet, self._settings.retry_after_cap_seconds)
                 return RateLimited(f"HTTP {status}", retry_after_seconds=quiet)

@@ -22,6 +22,14 @@ from monitor.net.tls import client_context
 from monitor.venues.base import Connection, Pass, Venue
 
 
+def resources(venue: Venue, symbols: Sequence[str]) -> list[str]:
+    """Return the names of all REST resources that a feed of *symbols* may read."""
+    streams = [stream for connection in venue.connections(symbols, "") for stream in connection.streams]
+    return sorted(
+        {p.resource for p in [*venue.polls(symbols), *(s.snapshot for s in streams if s.snapshot is not None)]}
+    )
+
+
 class VenueFeed:
     """One venue's feed; the venue is bound to *symbols* (``Venue.watching``). Floor 4 calls the engine directly."""
 

@@ -50,12 +50,15 @@ class Poller:
         self._budget = Budget(venue.limits, settings)
         self._soon: deque[Poll] = deque()
         self._wake = asyncio.Event()
+        self._unread = {
+            resource: [p for p in polls if p.resource == resource] for resource in {p.resource for p in polls}
+        }
         self._read_once: dict[str, asyncio.Event] = {poll.resource: asyncio.Event() for poll in polls}
         for poll in polls:
             intake.stats.polls.setdefault((poll.resource,), 0)
         self._sampler = Sampler(settings.sample_seconds)
         self._backoffs = [Backoff(settings.poll_backoff_seconds) for _ in polls]
-        self._due = [float("-inf")] * len(polls)
+        self._due = [boot()] * len(polls)
         """Boot time at which each poll is to be read next: at first all at once, in the venue's order."""
         elsewhere = {poll.host for poll in polls} if rest_url == venue.rest_url else {""}
         self._https = {
@@ -63,6 +66,8 @@ class Poller:
                 host or rest_url,
                 body_bytes=venue.limits.body_bytes,
                 timeout_seconds=settings.request_timeout_seconds,
+                quiet=venue.limits.quiet,
+                retry_after_unit_seconds=venue.limits.retry_after_unit_seconds,
                 lookup=Lookup(settings.lookup_timeout_seconds),
                 tls=tls,
                 heard=_deaf if host else self._hear,
@@ -82,15 +87,29 @@ class Poller:
             await asyncio.Event().wait()
         async with self._open():
             while True:
-                while self._soon:
+                if self._soon:
                     await self._read_extra(self._soon.popleft())
-                index = min(range(len(self._polls)), key=self._due.__getitem__)
-                self._wake.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(self._due[index] - boot(), 0.0)):
-                        await self._wake.wait()
-                if not self._soon:
+                index, now = self._most_overdue(boot()), boot()
+                if self._due[index] > now:
+                    self._wake.clear()
+                    if self._soon:
+                        continue
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._due[index] - now):
+                            await self._wake.wait()
+                if self._due[index] <= boot():
                     await self._read(index)
+
+    def _most_overdue(self, now: float) -> int:
+        """Return the poll to read next: the first to be due, or among those that are, the latest for its interval.
+
+        A price that has to be confirmed every few seconds does not wait for a hundred hourly resources.
+        """
+        polls, due = self._polls, self._due
+        waiting = [index for index in range(len(polls)) if due[index] <= now]
+        if not waiting:
+            return min(range(len(polls)), key=due.__getitem__)
+        return max(waiting, key=lambda index: (now - due[index]) / polls[index].interval_seconds)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
@@ -100,7 +119,7 @@ class Poller:
             yield
 
     async def was_read(self, resource: str) -> None:
-        """Return when *resource* has been read once; one that is not polled is not waited for."""
+        """Return when *resource* has been read once, all of it; one that is not polled is not waited for."""
         if resource in self._read_once:
             await self._read_once[resource].wait()
 
@@ -132,7 +151,11 @@ class Poller:
         except (FeedError, WireError) as error:
             self._failed(index, error)
             return False
-        self._read_once[poll.resource].set()
+        unread = self._unread[poll.resource]
+        if poll in unread:
+            unread.remove(poll)
+            if not unread:
+                self._read_once[poll.resource].set()
         jitter = self._settings.poll_jitter * (2.0 * self._chance() - 1.0)
         self._backoffs[index] = Backoff(self._settings.poll_backoff_seconds)
         self._due[index] = boot() + poll.interval_seconds * (1.0 + jitter)

@@ -36,7 +36,8 @@ class RequestError(FeedError):
 class Http:
     """Requests below one base address. Use as ``async with``; can be entered again after it was left.
 
-    *heard* is given the headers of every response, good or bad, since venues report used weights there.
+    *quiet* are further statuses with which a server asks to be left alone, and for how many seconds. *heard* is given
+    the headers of every response, good or bad, since venues report used weights there.
     """
 
     def __init__(
@@ -49,7 +50,11 @@ class Http:
         tls: ssl.SSLContext | None = None,
         heard: Callable[[Mapping[str, str]], None] = lambda _headers: None,
         headers: Mapping[str, str] | None = None,
+        quiet: Mapping[int, float] | None = None,
+        retry_after_unit_seconds: float = 1.0,
     ) -> None:
+        self._retry_after_unit_seconds = retry_after_unit_seconds
+        self._quiet = dict(quiet or {})
         self._headers = dict(headers or {})
         self._base_url = base_url.rstrip("/")
         self._body_bytes = body_bytes
@@ -103,7 +108,7 @@ class Http:
                 ) as response,
             ):
                 self._heard(response.headers)
-                failure = _failure(response)
+                failure = self._failure(response)
                 if failure is not None:
                     response.close()  # its body is not wanted, however long it is
                     raise failure
@@ -112,6 +117,20 @@ class Http:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise RequestError(str(error), reason=_reason(error)) from error
+
+    def _failure(self, response: aiohttp.ClientResponse) -> FeedError | None:
+        status = response.status
+        if status == 200:
+            return None
+        text = f"HTTP {status}"
+        quiet = quiet_seconds(status, response.headers, self._retry_after_unit_seconds)
+        if quiet is None:
+            quiet = self._quiet.get(status)
+        if quiet is not None:
+            return RateLimited(text, retry_after_seconds=quiet)
+        if status >= 500:
+            return RequestError(text, reason="server_error")
+        return RequestError(text, reason="client_error" if status >= 400 or status < 300 else "redirected")
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -132,8 +151,8 @@ class Http:
         return bytes(body)
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return how long the server wants to be left alone, if it says so: in seconds, or until a date.
+def retry_after_seconds(headers: Mapping[str, str], unit_seconds: float = 1.0) -> float | None:
+    """Return how long the server wants to be left alone, if it says so: in units (of a second), or until a date.
 
     A date is compared with the server's own ``Date``, since our wall clock may be wrong.
 
@@ -144,7 +163,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdecimal():
-        return float(text[:12])
+        return float(text[:12]) * unit_seconds
     try:
         until, date = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("Date", ""))
         return max((until - date).total_seconds(), 0.0)
@@ -152,23 +171,10 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def quiet_seconds(status: int, headers: Mapping[str, str]) -> float | None:
+def quiet_seconds(status: int, headers: Mapping[str, str], unit_seconds: float = 1.0) -> float | None:
     """Return for how long a response with *status* asks for quiet; None if it does not."""
-    asked = retry_after_seconds(headers) if status >= 400 else None
+    asked = retry_after_seconds(headers, unit_seconds) if status >= 400 else None
     return DEFAULT_QUIET_SECONDS.get(status) if asked is None else asked
-
-
-def _failure(response: aiohttp.ClientResponse) -> FeedError | None:
-    status = response.status
-    if status == 200:
-        return None
-    text = f"HTTP {status}"
-    quiet = quiet_seconds(status, response.headers)
-    if quiet is not None:
-        return RateLimited(text, retry_after_seconds=quiet)
-    if status >= 500:
-        return RequestError(text, reason="server_error")
-    return RequestError(text, reason="client_error" if status >= 400 or status < 300 else "redirected")
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ scaled (another coin), and sizes follow, so that the amounts of money stay what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,13 @@ import msgspec
 from monitor.sim.actions import Answer, AnyAction, Liquidation, Ramp, Set, Silence, Wick
 from monitor.sim.market import Listing, Pool
 from monitor.sim.scenario import Scenario
+
+
+_PRICE = re.compile(r"\b\d{2,3},\d{3}(?:\.\d+)?\b", re.ASCII)
+"""A price as the story tells it."""
+
+RETURN_SECONDS = 15.0
+"""What a client that was long left alone needs to find back, besides what the story gives it."""
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +94,7 @@ def _action(action: AnyAction, cast: Mapping[str, Role], entry_price: float) -> 
     if symbol is None:
         return msgspec.structs.replace(action, say=said)
     role = cast[symbol]
+    said = _PRICE.sub(lambda found: f"{role.price(float(found[0].replace(',', ''))):,.10g}", said)
     changed: dict[str, Any] = {"symbol": role.symbol, "say": said}
     if isinstance(action, Ramp | Set) and action.mark_price is not None:
         changed["mark_price"] = role.price(action.mark_price)
@@ -111,4 +120,5 @@ def drawn_out(scenario: Scenario, seconds: float) -> Scenario:
             moved = msgspec.structs.replace(moved, seconds=seconds)
             actions.append(Answer(at=moved.at, status=503, seconds=seconds))
         actions.append(moved)
-    return msgspec.structs.replace(scenario, actions=tuple(actions), seconds=scenario.seconds + later)
+    tail = RETURN_SECONDS if later else 0.0
+    return msgspec.structs.replace(scenario, actions=tuple(actions), seconds=scenario.seconds + later + tail)

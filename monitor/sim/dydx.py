@@ -4,7 +4,7 @@ Played: ``/v4/ws`` with ``v4_markets``, ``v4_trades``, ``v4_orderbook`` (in batc
 ``v4_block_height``, the numbers of frames and the answers that others overtake, oracle prices that are sent when they
 change, liquidations whole or by blocks, deleveraging where the fund is empty, a chain that halts while the indexer
 runs on, and the REST endpoints of :mod:`.dydx_rest`. Not played: accounts and candles (acknowledged, empty, silent),
-nodes of the chain, isolated markets.
+isolated markets.
 """
 
 from __future__ import annotations

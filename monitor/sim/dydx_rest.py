@@ -1,4 +1,8 @@
-"""The REST endpoints of a simulated dYdX indexer: 100 requests in ten seconds, then 429 with a Retry-After in ms."""
+"""The REST endpoints of a simulated dYdX indexer, and of a node of its chain under the same address.
+
+The indexer allows 100 requests in ten seconds, then comes 429 with a Retry-After in milliseconds. The node tells bank
+balances: one account holds the insurance fund of all markets, any other is empty.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,11 @@ from monitor.sim.rest import RefusedError, Reply
 
 WINDOW_SECONDS = 10.0
 HOUR = 3600.0
+
+BALANCES = "/cosmos/bank/v1beta1/balances/"
+FUND_ACCOUNT = "dydx1c7ptc87hkd54e3r7zjy92q29xkq7t79w64slrq"
+USDC = "ibc/8E27BA2D5493AF5636760E354E46004562C46AB7EC0CC4C1CA14E9E20E2545B5"
+USDC_UNITS = 1_000_000
 
 
 class Chain(Protocol):
@@ -47,6 +56,8 @@ class DydxRest:
 
     def answer(self, path: str, query: Mapping[str, str], address: str) -> Reply:
         """Return the reply to a request of *address*."""
+        if path.startswith(BALANCES):
+            return Reply(200, self._balances(path.removeprefix(BALANCES)))
         headers, left = self._charge(address)
         if left < 0:
             return Reply(429, frames.errors("Too many requests"), headers)
@@ -90,6 +101,14 @@ class DydxRest:
             case ["historicalFunding", symbol]:
                 return {"historicalFunding": [self._funded(self._listed(symbol))]}
         return None
+
+    def _balances(self, account: str) -> Payload:
+        """Return what an account holds; the story's first pool is the fund, all its assets are USDC here."""
+        held = sum(self._market.pools[0].balances.values()) if self._market.pools and account == FUND_ACCOUNT else 0.0
+        coins = [{"denom": "adydx", "amount": "5000000000000000000000"}] if account == FUND_ACCOUNT else []
+        if held > 0.0:
+            coins.append({"denom": USDC, "amount": str(round(held * USDC_UNITS))})
+        return {"balances": coins, "pagination": {"next_key": None, "total": str(len(coins))}}
 
     def _listed(self, symbol: str) -> str:
         if symbol not in self._market.instruments:

@@ -94,6 +94,8 @@ class VenueSim(Stage):
             if not again:
                 return
             self.market.reset(self.wall())
+            for symbol, book in self.books.items():
+                book.instrument = self.market.instrument(symbol)
             self.streams.end_silences()
 
     async def _beats(self) -> None:

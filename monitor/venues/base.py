@@ -149,7 +149,10 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the venue allows one client. ``lifetime_seconds`` is the age at which it cuts a websocket."""
+    """What the venue allows one client. ``lifetime_seconds`` is the age at which it cuts a websocket, ``quiet`` the HTTP
+    statuses, besides 418 and 429, with which it asks to be left alone, and for how many seconds;
+    ``retry_after_unit_seconds`` what its Retry-After counts in, where that is not seconds.
+    """
 
     weight_per_minute: int
     weight_header: str
@@ -157,6 +160,8 @@ class Limits:
     lifetime_seconds: float
     frame_bytes: int = 1 << 20
     body_bytes: int = 5 << 20
+    quiet: Mapping[int, float] = field(default_factory=dict)
+    retry_after_unit_seconds: float = 1.0
     connects: int = 300
     connect_window_seconds: float = 300.0
 

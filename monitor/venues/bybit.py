@@ -208,6 +208,7 @@ VENUE = Venue(
     limits=Limits(
         weight_per_minute=1200,  # of which half is used: the 600 that are allowed in 5 s, in a minute
         weight_header="",
+        quiet={403: 600.0},  # its answer to too many requests, and to addresses in countries that it does not serve
         control_messages_per_second=20.0,
         lifetime_seconds=86_400.0,  # none is documented; a fresh connection a day costs nothing
         connects=500,

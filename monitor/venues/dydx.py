@@ -2,8 +2,8 @@
 
 Streams: mark, index, funding, open interest, status and margin fractions of all markets from ``v4_markets``; last
 price, liquidations and deleveraging from ``v4_trades``; books from ``v4_orderbook``, in batches of 250 ms. Decoding:
-``dydx_wire.py`` and ``dydx_rows.py``; REST: ``dydx_rest.py``. Contracts are coins, of size 1. The insurance fund is a bank balance that
-only a node of the chain tells, not the indexer: it is not read.
+``dydx_wire.py`` and ``dydx_rows.py``; REST: ``dydx_rest.py``. Contracts are coins, of size 1. The insurance fund of
+the CROSS markets is read from a public node of the chain: the indexer does not tell it.
 
 Equity below maintenance at the **oracle** price, which is mark and index in one: put it into ``mark_price``. One flat
 maintenance fraction a market; no fee is in the test. Positions are closed towards their *zero price* (proportional
@@ -44,7 +44,7 @@ from collections.abc import Sequence
 
 from monitor.core.contract import LiquidationRule, TierTable
 from monitor.venues.base import Connection, Feature, Limits, Request, Stream, Venue
-from monitor.venues.dydx_rest import CONFIRM_SECONDS, polls
+from monitor.venues.dydx_rest import CONFIRM_SECONDS, FUND_SECONDS, polls
 from monitor.venues.dydx_rows import BOOK, MARKETS, NAME, TRADES
 from monitor.venues.dydx_wire import decode, frame_number, hear
 
@@ -121,6 +121,7 @@ VENUE = Venue(
     limits=Limits(
         weight_per_minute=600,  # 100 requests in 10 s
         weight_header="",
+        retry_after_unit_seconds=0.001,
         control_messages_per_second=10,  # none is published but for asking the same thing again
         lifetime_seconds=86_400.0,  # none is published; a fresh connection a day costs nothing
         frame_bytes=4 << 20,  # the first frame of v4_markets has every market in it
@@ -142,6 +143,9 @@ VENUE = Venue(
         Feature("depth", "stream", BOOK, note="unnumbered, in batches of 250 ms"),
         Feature("contracts", "poll", _MARKETS_POLL, 3600.0, "the status from v4_markets too"),
         Feature("tiers", "stream", MARKETS, CONFIRM_SECONDS, "one fraction a market"),
+        Feature(
+            "insurance fund", "poll", "a node's bank balances", FUND_SECONDS, "of CROSS markets; others have own funds"
+        ),
         Feature("ADL", "stream", TRADES, note="after the fact, as trades of type DELEVERAGED"),
     ),
     hear=hear,

@@ -123,8 +123,12 @@ def _on_markets(message: _Frame, received: float) -> list[Event]:
     out: list[Event] = []
     try:
         if message.type == DATA:
+            at: str | None = None
+            time = 0.0
             for symbol, row in _oracles(message.contents).oraclePrices.items():
-                price, time = row.oraclePrice, iso_seconds(row.effectiveAt)
+                price = row.oraclePrice
+                if row.effectiveAt != at:  # most often all are of one block
+                    at, time = row.effectiveAt, iso_seconds(row.effectiveAt)
                 out += (ev.MarkPrice(NAME, symbol, price, time), ev.IndexPrice(NAME, symbol, price, time))
             return out
     except (WireError, *_UNREADABLE):

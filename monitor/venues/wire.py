@@ -77,7 +77,7 @@ def number(raw: Raw, low: float, high: float) -> float | None:
         return None
     try:
         value = parse_decimal(raw) if isinstance(raw, str) else float(raw)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         return None
     return value if low < value < high else None
 
@@ -97,7 +97,9 @@ def levels(raw: Sequence[Sequence[Raw]]) -> tuple[tuple[float, float], ...] | No
     """Return book rows of (price, contracts, ...) as numbers, None if one of them is not usable."""
     found: list[tuple[float, float]] = []
     for row in raw:
-        at, there = (number(row[0], 0.0, LIMIT), number(row[1], -1e-300, LIMIT)) if len(row) >= 2 else (None, None)
+        if not isinstance(row, Sequence) or len(row) < 2:
+            return None
+        at, there = number(row[0], 0.0, LIMIT), number(row[1], -1e-300, LIMIT)
         if at is None or there is None:
             return None
         found.append((at, there))

@@ -219,3 +219,22 @@ def test_a_jump_that_is_confirmed_reaches_the_proxied_position(proxied):
     proxied.mark(2.0, 90_000.0)
     proxied.mark(2.5, 90_000.0)
     assert [alert.kind for alert in proxied.said] == ["position.bankruptcy"]
+
+
+# --- a venue that stands still ---------------------------------------------------------------------------------
+
+
+def test_a_venue_that_stands_still_by_its_own_account_is_not_live_whatever_it_repeats(market):
+    market.hear(ev.VenueBehind("demo", 31.0, EPOCH + 2.0), 2.0)
+    market.mark(2.5)
+    market.tick(3.0)
+    assert (market.view(3.0).quality, market.view(3.0).reason) == (Quality.STALE, "late")
+    market.hear(ev.VenueBehind("demo", 2.0, EPOCH + 4.0), 4.0)
+    market.mark(4.5)
+    assert market.view(4.6).quality is Quality.LIVE
+
+
+def test_an_older_figure_of_a_fund_does_not_replace_a_newer_one(market):
+    for time, balance in ((5.0, 700.0), (3.0, 900.0)):
+        market.hear(ev.InsuranceFund("demo", "BTCUSDT", "USDT", balance, ("BTCUSDT",), EPOCH + time), time)
+    assert [fund.balance for fund in market.engine.fund_views()] == [700.0]

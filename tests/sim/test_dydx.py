@@ -161,6 +161,13 @@ async def test_frames_of_other_subscriptions_overtake_an_answer(venue, indexer):
     assert [(f["type"], f["message_id"]) for f in frames] == [("unsubscribed", 3), ("subscribed", 2)]
 
 
+async def test_answers_come_in_another_order_than_questions(indexer):
+    for market in ("BTC-USD", "ETH-USD"):
+        await indexer.say({"type": "subscribe", "channel": "v4_trades", "id": market})
+    answers = [await indexer.hear(), await indexer.hear()]
+    assert [(a["id"], a["message_id"]) for a in answers] == [("ETH-USD", 2), ("BTC-USD", 1)]
+
+
 async def test_one_subscription_alone_is_numbered_in_order(venue, indexer):
     numbers = [(await indexer.subscribe("v4_markets"))["message_id"]]
     for price in (51600.0, 51700.0, 51800.0):
@@ -367,3 +374,13 @@ async def test_request_101_in_ten_seconds_is_refused_with_a_wait_in_milliseconds
     assert statuses == [200] * 100 + [429]
     assert body == {"errors": [{"msg": "Too many requests"}]}
     assert 5_000 < int(headers["Retry-After"]) <= 10_000
+
+
+async def test_a_node_tells_what_is_in_the_fund_and_an_empty_fund_has_no_coin(venue, get):
+    path = "/cosmos/bank/v1beta1/balances/dydx1c7ptc87hkd54e3r7zjy92q29xkq7t79w64slrq"
+    _, body, _ = await get(path)
+    assert [coin["amount"] for coin in body["balances"] if coin["denom"].startswith("ibc/")] == ["700000000"]
+    venue.set_fund("BTC-USD", "USDT", 0.0)
+    _, body, _ = await get(path)
+    assert [coin["denom"] for coin in body["balances"]] == ["adydx"]
+    assert (await get("/cosmos/bank/v1beta1/balances/dydx1someone"))[1]["balances"] == []

@@ -12,6 +12,7 @@ from monitor.cli.files import read_config
 from monitor.core.alerts import Quality
 from monitor.feed.settings import FeedSettings
 from monitor.net.clock import boot
+from monitor.sim.limits import Limits
 from monitor.venues import VENUES
 
 LIFETIME = 4.0
@@ -23,7 +24,7 @@ EARLY = FeedSettings(lifetime_share=0.7)
 @pytest.fixture
 def market(market):
     """The market, five ticks a second, with short-lived connections."""
-    limits = msgspec.structs.replace(market.limits, lifetime_seconds=LIFETIME)
+    limits = Limits(lifetime_seconds=LIFETIME)
     return msgspec.structs.replace(market, limits=limits, tick_seconds=0.2)
 
 

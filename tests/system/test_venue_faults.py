@@ -7,6 +7,8 @@ import pytest
 
 POSITIONS = ("short", "long")
 STALE = 2
+CONNECTIONS = 4
+"""Marks, tickers, quotes, books."""
 
 
 def quality(metrics, position: str) -> float | None:
@@ -43,7 +45,7 @@ async def test_a_venue_that_is_down_at_the_start_stops_nobody_and_is_taken_up_wh
     assert not stage.receiver.messages, "the grace of the start was not over"
 
 
-async def test_all_three_connections_deliver(daemon):
+async def test_all_connections_deliver(daemon):
     """A stream asked for on the wrong path is acknowledged and stays silent: only data prove it right."""
 
     def accepted(metrics) -> bool:
@@ -104,15 +106,15 @@ async def test_a_feed_that_falls_silent_on_open_sockets_makes_positions_unknown_
 @pytest.mark.parametrize(("how", "reason"), [({"code": 1001}, "closed"), ({"abort": True}, "reset")])
 async def test_cut_connections_are_opened_again(stage, daemon, how, reason):
     opened = len(stage.sim.journal.opened)
-    assert stage.sim.cut(**how) == 3
+    assert stage.sim.cut(**how) == CONNECTIONS
     metrics = await daemon.shows(
-        lambda metrics: metrics.value("perp_monitor_feed_connected") and metrics.drops().get(reason) == 3
+        lambda metrics: metrics.value("perp_monitor_feed_connected") and metrics.drops().get(reason) == CONNECTIONS
     )
-    assert metrics.drops() == {reason: 3}
+    assert metrics.drops() == {reason: CONNECTIONS}
     async with asyncio.timeout(30):
-        while len(stage.sim.clients()) < 3:  # noqa: ASYNC110 - the venue's side of it
+        while len(stage.sim.clients()) < CONNECTIONS:  # noqa: ASYNC110 - the venue's side of it
             await asyncio.sleep(0.05)
-    assert len(stage.sim.journal.opened) == opened + 3, "one reconnect for each drop"
+    assert len(stage.sim.journal.opened) == opened + CONNECTIONS, "one reconnect for each drop"
     stage.move("BTCUSDT", 50_100.0)
     await daemon.shows(lambda metrics: metrics.value("perp_mark_price", symbol="BTCUSDT") == 50_100)
 
@@ -126,7 +128,7 @@ async def test_a_venue_that_asks_for_quiet_is_left_alone_for_as_long(stage, daem
     while stage.sim.clock() < refused_from + 4.5:
         await asyncio.sleep(0.1)
         assert len(stage.sim.journal.opened) == opened, "it was asked again inside the time it wished for"
-    metrics = await daemon.shows(lambda metrics: len(stage.sim.clients()) == 3 and all_live(metrics))
+    metrics = await daemon.shows(lambda metrics: len(stage.sim.clients()) == CONNECTIONS and all_live(metrics))
     assert set(metrics.drops()) == {"reset", "rate_limited"}
 
 

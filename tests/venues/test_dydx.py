@@ -385,10 +385,8 @@ def test_an_unchanged_mark_is_confirmed_before_it_is_stale():
     assert 3.0 * confirms.interval_seconds <= 30.0
 
 
-def test_features_are_facts_that_there_are_and_the_fund_is_not_promised():
-    facts = [feature.fact for feature in dydx.VENUE.features]
-    assert set(facts) <= set(FACTS)
-    assert "insurance fund" not in facts
+def test_all_facts_are_told_in_the_order_in_which_people_see_them():
+    assert [feature.fact for feature in dydx.VENUE.features] == list(FACTS)
 
 
 # --- books -------------------------------------------------------------------------------------------------------
@@ -436,9 +434,17 @@ def test_paths_and_what_must_be_read_before_the_start():
     assert [(p.resource, p.path, p.essential, p.interval_seconds) for p in POLLS.values()] == [
         ("time", "/v4/time", True, 600.0),
         ("perpetualMarkets", "/v4/perpetualMarkets", True, 3600.0),
-        ("oraclePrices", "/v4/perpetualMarkets", False, 9.0),
+        ("oraclePrices", "/v4/perpetualMarkets", False, 5.0),
         ("height", "/v4/height", False, 30.0),
+        (
+            "insuranceFund",
+            "/cosmos/bank/v1beta1/balances/dydx1c7ptc87hkd54e3r7zjy92q29xkq7t79w64slrq",
+            False,
+            60.0,
+        ),
     ]
+    assert [p.resource for p in POLLS.values() if p.terms] == ["perpetualMarkets"]
+    assert [p.resource for p in POLLS.values() if p.host] == ["insuranceFund"]
 
 
 def test_time_is_the_indexers_clock():
@@ -500,12 +506,10 @@ def test_a_market_without_a_status_or_a_price_has_no_terms_and_no_mark():
     assert refused("mark_price", "bad_price") in confirmed
 
 
-@pytest.mark.parametrize(
-    ("behind", "said"), [(3.0, []), (29.0, []), (31.0, ["chain_behind"]), (4000.0, ["chain_behind"])]
-)
-def test_a_chain_that_has_stood_still_for_half_a_minute_is_said_to_be_behind(behind, said):
+@pytest.mark.parametrize("behind", [3.0, 31.0, 4000.0])
+def test_the_age_of_the_newest_block_is_told(behind):
     block = 1795168902.0
-    assert [e.reason for e in polled("height", "get_height", block + behind)] == said
+    assert polled("height", "get_height", block + behind) == [ev.VenueBehind(V, behind, block + behind)]
 
 
 @pytest.mark.parametrize("resource", POLLS)
@@ -524,6 +528,7 @@ def test_a_mutilated_answer_never_raises_anything_else(data):
         st.sampled_from(
             [
                 ("time", "get_time"),
+                ("insuranceFund", "get_balances"),
                 ("height", "get_height"),
                 ("perpetualMarkets", "get_perpetual_markets"),
                 ("oraclePrices", "get_perpetual_markets_bad"),
