@@ -23,7 +23,7 @@ lint: .venv/dev.stamp
 	@$(BIN)/lint-imports --no-logo > .venv/imports.txt 2>&1 || { cat .venv/imports.txt; exit 1; }
 	@$(PIP) check
 
-bench: .venv/dev.stamp
+bench: .venv/bench.stamp
 	@$(BIN)/python tests/bench/run.py
 
 .venv/venv.stamp:
@@ -44,12 +44,18 @@ bench: .venv/dev.stamp
 	@$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
+.venv/bench.stamp: requirements-bench.txt .venv/dev.stamp
+	@echo "installing what the benches compare with into .venv"
+	@$(INSTALL) -r requirements-bench.txt
+	@touch $@
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 requirements: .venv/venv.stamp
 	@$(PIP) install uv
 	$(COMPILE) --extra fast -o requirements.txt pyproject.toml
 	$(COMPILE) --extra fast --extra dev -o requirements-dev.txt pyproject.toml
+	$(COMPILE) --extra fast --extra dev --extra bench -o requirements-bench.txt pyproject.toml
 	printf 'editables\nhatchling\n' | $(COMPILE) --no-annotate -o requirements-build.txt -
 
 clean:

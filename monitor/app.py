@@ -378,7 +378,8 @@ def watched_accounts(settings: Settings) -> list[WatchedAccount]:
         rules = own.rules if own is not None else RULES.get(account.venue, {})
         terms = {s: t.terms(rules, None) for s, t in settings.accounts.terms[account.name].items()}
         fetched = said.tiers if said else {}
-        tables = {s: ladder_for(fetched.get(s) or shipped_tiers(account.venue, s), t.rule) for s, t in terms.items()}
+        shipped = partial(shipped_tiers, account.venue) if own is None else own.shipped_tiers
+        tables = {s: ladder_for(fetched.get(s) or shipped(s), t.rule) for s, t in terms.items()}
         found.append(
             WatchedAccount(
                 account,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from monitor.config.load import load_account_file, load_config
 from monitor.config.settings import AccountFile, Settings
-from monitor.venues import RULES, SHIPPED_TIERS, VENUES, canonical
+from monitor.venues import ANNOUNCING, RULES, SHIPPED_TIERS, VENUES, canonical
 from monitor.venues.base import Venue
 
 
 def read_config(path: Path | str) -> Settings:
     """Return the settings of a configuration for the daemon. Raises ``ConfigError``."""
     live = {name: tuple(venue.rules) for name, venue in VENUES.items()}
-    return load_config(path, RULES, SHIPPED_TIERS, live=live, canonical=canonical)
+    return load_config(path, RULES, SHIPPED_TIERS, live=live, announcing=ANNOUNCING, canonical=canonical)
 
 
 def read_accounts(path: Path | str) -> AccountFile:

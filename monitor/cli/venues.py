@@ -109,8 +109,9 @@ def markdown(venues: Mapping[str, Venue]) -> str:
 
 def _overview(venues: Mapping[str, Venue]) -> Table:
     table = Table(expand=False, show_lines=True)
-    for name in ("venue", *FACTS):
-        table.add_column(name)
+    table.add_column("venue", no_wrap=True)
+    for fact in FACTS:
+        table.add_column(fact)
     for name, venue in venues.items():
         table.add_row(name, *_cells(venue))
     return table

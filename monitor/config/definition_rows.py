@@ -6,7 +6,7 @@ Expressions, patterns and templates are compiled here once, so that a slip in on
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,10 @@ from monitor.venues.generic_definition import (
     FIELDS,
     FUNDING_INTERVAL,
     LIQUIDATED,
-    NEXT_FUNDING,
     OPEN_INTEREST,
     PRICE_KINDS,
     PRICES,
     QUOTE_SIZES,
-    RATES,
     ROWS_AS,
     SIGNED_ORDER,
     SIGNED_POSITION,
@@ -41,16 +39,6 @@ MAX_FRAME = 16_384
 
 COUNT = Bounds(least=1.0, most=1e6)
 SECONDS = Bounds(above=0.0, most=86_400.0)
-
-_FILLED: Mapping[str, str] = {
-    "symbol": "X",
-    "symbols": '["X"]',
-    "symbols_csv": "X",
-    "id": "1",
-    "uuid": "1",
-    "ts_s": "1",
-    "ts_ms": "1",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +81,7 @@ def pattern_text(section: Section, key: str, groups: Collection[str] = ()) -> st
     return text
 
 
-def frame_text(
-    section: Section, key: str, *, needed: bool = False, names: Collection[str] | None = SAID
-) -> str:
+def frame_text(section: Section, key: str, *, needed: bool = False, names: Collection[str] | None = SAID) -> str:
     """Return a frame to be sent, a template; one that begins like JSON must be JSON once it is filled in."""
     text = section.text(key, needed=needed, most=MAX_FRAME)
     if text is None:
@@ -103,7 +89,7 @@ def frame_text(
     problem = template_problem(text, names)
     if problem is None and text[0] in "{[":
         try:
-            msgspec.json.decode(fill(text, dict.fromkeys(names or (), "1") | _FILLED if names else _AnyName()))
+            msgspec.json.decode(fill(text, _Filled()))
         except msgspec.DecodeError as error:
             problem = f"this is not JSON once it is filled in: {error}"
     if problem is not None:
@@ -112,12 +98,12 @@ def frame_text(
     return text
 
 
-class _AnyName(dict[str, str]):
-    """Has a value for every name."""
+class _Filled(dict[str, str]):
+    """Has a value for every name, one that fits with and without quotes around it."""
 
-    def get(self, _name: str, _default: Any = None) -> str:
-        """Return a value that fits with and without quotes around it."""
-        return "1"
+    def get(self, name: str, _default: Any = None) -> str:
+        """Return that value."""
+        return "[]" if name == "symbols" else "1"
 
 
 def texts_of(section: Section | None, *, private: bool = False) -> dict[str, str]:
@@ -189,8 +175,6 @@ def _missing(rows: Rows, kind: str, *, asked: bool, liquidates: bool) -> list[st
             names = " or ".join(sorted(has.intersection(given)))
             found.append(f"{names} needs {what} in the same row")
 
-    need(RATES, NEXT_FUNDING, f"when it is charged ({', '.join(NEXT_FUNDING)})")
-    need(NEXT_FUNDING, RATES, f"the rate ({' or '.join(RATES)})")
     need(("funding_cap", "funding_floor"), FUNDING_INTERVAL, "the interval")
     need(("liquidated_price",), (*LIQUIDATED, SIGNED_ORDER, SIGNED_POSITION), "how much was liquidated")
     need((*LIQUIDATED, SIGNED_ORDER, SIGNED_POSITION), ("liquidated_price",), "liquidated_price")

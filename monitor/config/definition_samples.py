@@ -7,7 +7,7 @@ conversation (acknowledgements, refusals, pings).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,10 +17,10 @@ import msgspec
 from monitor.config.definition_rows import Sample
 from monitor.config.nodes import ListNode, MapNode, Node, Scalar
 from monitor.config.schema import Section
-from monitor.core.events import ContractTerms, Event
+from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import parse_decimal
-from monitor.venues import generic
+from monitor.venues import generic_rest
 from monitor.venues.generic_definition import Definition, PollRows, Socket
 from monitor.venues.generic_frames import Decoder
 from monitor.venues.generic_paths import compile_path, holds
@@ -52,57 +52,53 @@ def check_samples(
     talks: Sequence[Talk],
 ) -> None:
     """Note at each sample what comes out of it otherwise than it says."""
-    sizes: dict[str, float] = {}
+    learnt = Known(definition)
     for rows, sample in polls:
         wire = definition.symbols.get(_symbols(sample)[0], _symbols(sample)[0]) if rows.each else ""
-        for event in _run(sample, partial(_poll_events, definition, sizes, rows, wire)):
-            if isinstance(event, ContractTerms):
-                sizes[event.symbol] = event.contract_size
+        _run(sample, partial(_poll_events, learnt, rows, wire))
     for sample in streams:
-        _run(sample, partial(_stream_events, definition, sizes))
+        _run(sample, partial(_stream_events, learnt))
     for talk in talks:
         _check_talk(definition, talk)
     for socket in definition.sockets:
         _check_said(socket, [talk for talk in talks if talk.socket is socket])
 
 
-def _known(definition: Definition, sizes: dict[str, float], sample: Sample) -> Known:
-    known = Known(definition, _symbols(sample))
-    for symbol, size in sizes.items():
-        known.learn(symbol, size)
-    return known
+def _stream_events(learnt: Known, sample: Sample) -> list[Event]:
+    known = learnt.of(_symbols(sample))
+    return Decoder(known.definition, known).decode(sample.text.encode(), SAMPLE_TIME)
 
 
-def _stream_events(definition: Definition, sizes: dict[str, float], sample: Sample) -> list[Event]:
-    return Decoder(definition, _known(definition, sizes, sample)).decode(sample.text.encode(), SAMPLE_TIME)
+def _poll_events(learnt: Known, rows: PollRows, wire: str, sample: Sample) -> list[Event]:
+    known = learnt.of(_symbols(sample))
+    return generic_rest.decode_body(known, rows, wire)(sample.text.encode(), SAMPLE_TIME)
 
 
-def _poll_events(
-    definition: Definition, sizes: dict[str, float], rows: PollRows, wire: str, sample: Sample
-) -> list[Event]:
-    return generic.decode_body(_known(definition, sizes, sample), rows, wire)(sample.text.encode(), SAMPLE_TIME)
-
-
-def _run(sample: Sample, decode: Any) -> list[Event]:
+def _run(sample: Sample, decode: Callable[[Sample], list[Event]]) -> None:
     """Return the events of a sample, after noting where they are not what it says."""
     section = sample.section
     try:
-        events: list[Event] = decode(sample)
+        events = decode(sample)
     except WireError as error:
         section.note(section.place_of("sample"), f"cannot be read: {error}")
-        return []
+        return
     found = [_values(event) for event in events]
-    if len(found) != len(sample.gives):
+    count = len(sample.gives)
+    if len(found) != count:
         got = "; ".join(map(_told, found)) or "nothing"
-        section.note(section.place_of("gives"), f"expected {len(sample.gives)} events, but the sample gives {got}")
-        return events
+        section.note(
+            section.place_of("gives"), f"expected {count} event{'s' * (count != 1)}, but the sample gives {got}"
+        )
+        return
     for number, (said, event) in enumerate(zip(sample.gives, found, strict=True)):
         for problem in _differences({key: plain_value(node) for key, node, _ in said.members()}, event):
             said.note(said.place, f"event {number + 1} of the sample: {problem}")
-    return events
 
 
 def _differences(said: dict[str, Any], found: dict[str, Any]) -> Iterable[str]:
+    if said.get("event") != found["event"]:
+        yield f"expected the event {_show(said.get('event'))}, got {_told(found)}"
+        return
     for key, value in said.items():
         if key not in found:
             yield f"{key} is not in it: it is {_told(found)}"

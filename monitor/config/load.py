@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def load_account_file(
     the one there. The rest of a configuration is not looked at: its secrets need not be readable. Raises ``ConfigError``.
     """
     path = Path(path)
-    loading = Loading(dict(rules), canonical, shipped_tiers or {})
+    loading = Loading(dict(rules), canonical, dict(shipped_tiers or {}))
     section = _top(path, loading)
     found: AccountFile | None = None
     if section is not None:
@@ -63,17 +63,20 @@ def load_config(
     shipped_tiers: ShippedTiers | None = None,
     environ: Mapping[str, str] | None = None,
     live: Live | None = None,
+    announcing: Collection[str] = (),
     canonical: Callable[[str], str] = str,
 ) -> Settings:
     """Return the settings of a configuration file. Raises ``ConfigError``.
 
     *rules* and *canonical* as in :func:`load_account_file`. With *shipped_tiers* every position must have a
     maintenance ladder: in the terms, in the venue's tiers file, or shipped. With *live*, the kinds of contract that
-    can be watched at each venue, every position must be of those.
+    can be watched at each venue, every position must be of those. Venues that are *announcing* their ladders need none.
     """
     path = Path(path)
     environ = os.environ if environ is None else environ
-    loading = Loading(dict(rules), canonical, shipped_tiers or {}, environ, None if live is None else dict(live))
+    loading = Loading(
+        dict(rules), canonical, dict(shipped_tiers or {}), environ, None if live is None else dict(live), {*announcing}
+    )
     section = _top(path, loading)
     settings: Settings | None = None
     if section is not None:
@@ -93,7 +96,14 @@ def _settings(section: Section, path: Path, loading: Loading) -> Settings:
     base = path.parent
     ladder, accounts, venues = _watched(section, base, loading)
     check_watchable(
-        accounts, loading.rules, venues, loading.shipped_tiers, loading.live, loading.problems, loading.warnings
+        accounts,
+        loading.rules,
+        venues,
+        loading.shipped_tiers,
+        loading.live,
+        loading.problems,
+        loading.warnings,
+        loading.announcing,
     )
     receivers = read_receivers(section, base, loading.environ)
     web = read_web(section.section("web"), base, loading.environ)
@@ -121,7 +131,7 @@ def _settings(section: Section, path: Path, loading: Loading) -> Settings:
 def _watched(section: Section, base: Path, loading: Loading) -> tuple[Ladder, AccountFile, dict[str, VenueSettings]]:
     """Return what is watched: thresholds, accounts with their terms, and venues with their ladders."""
     ladder = read_ladder(section.section("thresholds"), Ladder())
-    declare_venues(section, loading)
+    declare_venues(section, base, loading)
     accounts = _accounts(section, base, ladder, loading)
     venues = read_venues(section, base, accounts, loading)
     tiers = {name: venue.tiers for name, venue in venues.items()}

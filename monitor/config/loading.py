@@ -11,7 +11,8 @@ from monitor.config.nodes import Node
 from monitor.config.places import Place, Problems
 from monitor.config.settings import Rules
 from monitor.config.source import MAX_BYTES, MAX_VALUES, parse, read_bytes
-from monitor.config.watchable import ShippedTiers
+from monitor.core.contract import TierTable
+from monitor.venues.generic_definition import Definition
 
 
 @dataclass(slots=True)
@@ -20,10 +21,13 @@ class Loading:
 
     rules: dict[str, Rules]
     canonical: Callable[[str], str]
-    shipped_tiers: ShippedTiers
+    shipped_tiers: dict[str, Callable[[str], TierTable | None]]
     environ: Mapping[str, str] = field(default_factory=dict)
     live: dict[str, Collection[str]] | None = None
     """Per venue that can be watched: the kinds of contract that its feed carries; None where nobody asks."""
+    announcing: set[str] = field(default_factory=set)
+    """Venues that tell everybody their ladders."""
+    definitions: dict[str, Definition] = field(default_factory=dict)
     declared: set[str] = field(default_factory=set)
     """Venues of the operator's own."""
     problems: Problems = field(default_factory=Problems)
@@ -33,6 +37,7 @@ class Loading:
     def declare(self, name: str, rules: Rules, kinds: Collection[str]) -> None:
         """Make known a venue of the operator's own, with the kinds of contract that can be watched there."""
         self.declared.add(name)
+        self.shipped_tiers[name] = lambda _symbol: None
         self.rules[name] = rules
         if self.live is not None:
             self.live[name] = kinds

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+from monitor.config.definition import read_definition
 from monitor.config.loading import Loading
 from monitor.config.places import nearest
 from monitor.config.schema import Section, open_section
@@ -14,22 +16,57 @@ from monitor.config.tiers_file import read_tiers
 from monitor.config.urls import MAX_URL, check_venue_url
 from monitor.config.watchable import laddered_by_terms
 from monitor.core.contract import TierTable
+from monitor.errors import ConfigError
+from monitor.venues import generic
 
 MAX_PATH = 1024
 
 ANY_KIND = ("linear", "inverse")
 
 
-def declare_venues(section: Section, loading: Loading) -> None:
-    """Make known the venues that ``venues`` of *section* declares: without a feed, to be watched by another's marks."""
+def declare_venues(section: Section, base: Path, loading: Loading) -> None:
+    """Make known the venues that ``venues`` of *section* declares.
+
+    One with a ``definition`` is described by that file; one that is ``proxy_only`` has no feed and is watched by another
+    venue's marks.
+    """
     venues = section.section("venues")
     if venues is None:
         return
     for said, node, place in venues.members():
         name = loading.canonical(said)
         venue = None if name in loading.rules else open_section(node, place, loading.problems)
-        if venue is not None and venue.flag("proxy_only"):
+        if venue is None:
+            continue
+        if "definition" in venue:
+            _define(venue, name, base, loading)
+        elif venue.flag("proxy_only"):
             loading.declare(name, {}, ANY_KIND)
+
+
+def _define(section: Section, name: str, base: Path, loading: Loading) -> None:
+    """Read the file that describes the venue *name*; its problems are told with its own lines."""
+    place, file = section.place_of("definition"), section.text("definition", most=MAX_PATH)
+    if file is None:
+        return
+    loading.declare(name, {}, ANY_KIND)  # whatever is wrong with the file, the name is known
+    try:
+        definition = read_definition(base / file)
+    except ConfigError as error:
+        for problem in error.problems:
+            loading.problems.add(place, problem)
+        return
+    if definition.name != name:
+        loading.problems.add(place, f"{file} describes the venue {definition.name}: expected that name, got {name}")
+        return
+    loading.digests.append(hashlib.sha256((base / file).read_bytes()).digest())
+    loading.definitions[name] = definition
+    rules = {} if definition.rule is None else {definition.kind: definition.rule}
+    loading.declare(name, rules, (definition.kind,))
+    venue = generic.venue(definition)
+    loading.shipped_tiers[name] = venue.shipped_tiers
+    if any(feature.fact == "tiers" and feature.how == "poll" for feature in venue.features):
+        loading.announcing.add(name)
 
 
 def read_venues(section: Section, base: Path, accounts: AccountFile, loading: Loading) -> dict[str, VenueSettings]:
@@ -55,10 +92,14 @@ def read_venues(section: Section, base: Path, accounts: AccountFile, loading: Lo
         tiers = _tiers_file(venue, name, base, accounts, loading)
         depth = venue.flag("depth", default=True)
         proxy_only = venue.flag("proxy_only")
+        if venue.given("definition") and name not in loading.declared:
+            venue.note(venue.place_of("definition"), f"{name} is a venue of the program: give yours another name")
+        definition = loading.definitions.get(name)
+        own = None if definition is None else generic.venue(definition, rest_url or "")
         if proxy_only and name not in loading.declared:
             venue.note(venue.place_of("proxy_only"), f"{name} has a feed of its own")
         venue.done()
-        venues[name] = VenueSettings(stream_url, rest_url, tiers, depth=depth, proxy_only=proxy_only)
+        venues[name] = VenueSettings(stream_url, rest_url, tiers, depth=depth, proxy_only=proxy_only, own=own)
     return venues
 
 

@@ -33,10 +33,12 @@ def check_watchable(
     live: Live | None,
     problems: Problems,
     warnings: list[str],
+    announcing: Collection[str] = (),
 ) -> None:
     """Note each position that could not be watched, and warn of terms that the daemon does not use.
 
-    Ladders are looked for only at the venues of *shipped_tiers*, kinds of contract only with *live*.
+    Ladders are looked for only at the venues of *shipped_tiers* that are not *announcing* theirs to everybody, kinds of
+    contract only with *live*.
     """
     for account in accounts.accounts:
         kinds = None if live is None else live.get(account.venue, ())
@@ -62,7 +64,9 @@ def check_watchable(
                 if position.maintenance_margin is None:
                     what = f"expected maintenance_margin beside it: {rule.name} has no requirement of its own"
                     problems.add(place, what)
-            elif not (terms.table or position.symbol in fetched or shipped is None or _told(position, rule)):
+            elif account.venue in announcing or shipped is None:
+                continue  # the venue tells everybody its ladders, or nobody asks for one here
+            elif not (terms.table or position.symbol in fetched or _told(position, rule)):
                 _check_ladder(position, account.venue, place, shipped, problems)
     warnings += _idle(accounts)
 

@@ -144,6 +144,8 @@ class Dialer:
                 quiet = min(quiet, self._settings.retry_after_cap_seconds)
                 return RateLimited(f"HTTP {status}", retry_after_seconds=quiet)
             return HandshakeRefused(status)
+        if isinstance(error, InvalidURI):
+            return FeedDropped("the address is not one of a websocket", reason="refused")  # it may hold a token
         return FeedDropped(str(error) or type(error).__name__, reason=_reason(error))
 
 

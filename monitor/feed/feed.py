@@ -15,6 +15,7 @@ from monitor.feed.poller import Poller
 from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.feed.stream import StreamLoop
+from monitor.net.clock import boot
 from monitor.net.http import Http
 from monitor.net.lookup import Lookup
 from monitor.net.supervise import Supervisor
@@ -54,7 +55,8 @@ class VenueFeed:
         self.stats = stats
         self._supervisor = supervisor or Supervisor()
         tls = tls or client_context()
-        intake = Intake(venue.name, venue.decode, apply, announce, stats, settings)
+        self._symbols = tuple(symbols)
+        self._intake = intake = Intake(venue.name, venue.decode, apply, announce, stats, settings)
         dialer = Dialer(venue.limits, settings, headers=venue.headers, tls=tls)
 
         def accepted(symbol: str, field: str) -> float | None:
@@ -92,6 +94,9 @@ class VenueFeed:
 
         What was read is with the engine already, so the caller can ask it which symbols the venue lists.
         """
+        if self.venue.given is not None:
+            for event in self.venue.given(self._symbols, self._intake.venue_time()):
+                self._intake.deliver(event, boot())
         try:
             async with asyncio.timeout(timeout):
                 return await self._poller.first_round()

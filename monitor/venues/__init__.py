@@ -1,4 +1,4 @@
-"""One file a venue: its wire, its rule, its polls. Two places to touch: the file, and its lines here."""
+"""One file a venue: its wire, its rule, its polls. Two places to touch: the file, and its line here."""
 
 from __future__ import annotations
 
@@ -19,42 +19,40 @@ from monitor.venues import (
 )
 from monitor.venues.base import Venue
 
-_MODULES = (binance, binance_coinm, bybit, okx, hyperliquid, lighter, dydx, deribit, kraken_futures)
-
-VENUES: dict[str, Venue] = {module.VENUE.name: module.VENUE for module in _MODULES if hasattr(module, "VENUE")}
+VENUES: dict[str, Venue] = {
+    venue.name: venue
+    for venue in (
+        binance.VENUE,
+        binance_coinm.VENUE,
+        bybit.VENUE,
+        deribit.VENUE,
+        dydx.VENUE,
+        hyperliquid.VENUE,
+        kraken_futures.VENUE,
+        lighter.VENUE,
+        okx.VENUE,
+    )
+}
 """The venues that can be watched live."""
 
 RULES: dict[str, Mapping[str, LiquidationRule]] = {
+    **{name: venue.rules for name, venue in VENUES.items()},
     "binance": {**binance.RULES, **binance_coinm.RULES},
-    "binance-coinm": binance_coinm.RULES,
-    "bybit": bybit.RULES,
-    "deribit": deribit.RULES,
-    "dydx": dydx.RULES,
     "generic": generic.RULES,
-    "hyperliquid": hyperliquid.RULES,
-    "kraken-futures": kraken_futures.RULES,
-    "lighter": lighter.RULES,
-    "okx": okx.RULES,
 }
 """How each venue calculates, by kind of contract: linear or inverse. ``generic`` has none of its own."""
 
-SHIPPED_TIERS: dict[str, Callable[[str], TierTable | None]] = {
-    "binance": binance.shipped_tiers,
-    "hyperliquid": hyperliquid.shipped_tiers,
-    "lighter": lighter.shipped_tiers,
-}
-"""Ladders that ship with the package, by venue: a function of the symbol."""
+SHIPPED_TIERS: dict[str, Callable[[str], TierTable | None]] = {n: venue.shipped_tiers for n, venue in VENUES.items()}
+"""Ladders that ship with the package, by venue: a function of the symbol, None where there is none."""
 
-ALIASES = {
-    "binance-cm": "binance-coinm",
-    "binance-coin-m": "binance-coinm",
-    "binance-um": "binance",
-    "binance-usdm": "binance",
-    "binance-usd-m": "binance",
-    "dydx-v4": "dydx",
-    "kraken": "kraken-futures",
-    "okex": "okx",
-}
+ANNOUNCING = frozenset(
+    name
+    for name, venue in VENUES.items()
+    if any(f.fact == "tiers" and f.how in {"poll", "stream"} for f in venue.features)
+)
+"""Venues that publish their ladders to everybody: a position there needs none in the file."""
+
+ALIASES = {alias: name for name, venue in VENUES.items() for alias in venue.aliases}
 """Other names that people and libraries give to a venue."""
 
 

@@ -185,6 +185,7 @@ class Venue:
     ``expected_intervals`` is the longest normal silence per price field, in seconds. ``rules`` are by the kinds of
     contract that the wire carries: linear, inverse. ``features`` says where each fact comes from.
 
+    ``given(symbols, now)`` are facts that nobody has to be asked for: what the operator wrote down of a venue.
     ``bind(symbols)`` gives the venue for one feed, where decoding needs to know what is watched or what the venue
     calls it (names, never facts); None where it does not.
     """
@@ -210,6 +211,7 @@ class Venue:
     frame_number: Callable[[bytes], int | None] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    given: Callable[[Sequence[str], float], list[Event]] | None = None
     bind: Callable[[Sequence[str]], Venue] | None = None
 
     def watching(self, symbols: Sequence[str]) -> Venue:

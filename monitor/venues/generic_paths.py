@@ -17,6 +17,8 @@ from typing import Any
 import jmespath  # type: ignore[import-untyped]
 from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 
+from monitor.errors import WireError
+
 Get = Callable[[Any], Any]
 """A message, or a row of it -> the value there, None if there is none."""
 
@@ -32,6 +34,8 @@ MAX_LENGTH = 500
 def compile_path(text: str) -> Get:
     """Return the getter of an expression. Raises ``ValueError`` in words if it is none.
 
+    On a message that it was not made for a getter gives None or raises ``WireError``, nothing else.
+
     >>> compile_path("data[0].price")({"data": [{"price": "8.5"}]})
     '8.5'
     >>> compile_path("event=='update' && result")({"event": "subscribe", "result": {"a": 1}})
@@ -46,7 +50,13 @@ def compile_path(text: str) -> Get:
     quick = _closure(parsed.parsed)
     if quick is not None:
         return quick
-    search: Get = parsed.search
+
+    def search(value: Any) -> Any:
+        try:
+            return parsed.search(value)
+        except ERRORS as error:
+            raise WireError(f"{text}: {str(error)[:200]}", reason="bad_expression") from None
+
     return search
 
 
