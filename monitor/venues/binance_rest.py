@@ -9,6 +9,7 @@ Terms of contracts: ``binance_terms.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -174,7 +175,7 @@ def polls(product: Product, symbols: Sequence[str]) -> list[Poll]:
 
     found = [
         Poll("time", f"{product.rest_path}/time", {}, 1, 600.0, partial(_time, product)),
-        about_all("exchangeInfo", 1, 3600.0, exchange_info),
+        replace(about_all("exchangeInfo", 1, 3600.0, exchange_info), terms=True),
         about_all("fundingInfo", 1, 600.0, funding_info),
         about_all("premiumIndex", 10, 60.0, _premium_index),
     ]

@@ -225,7 +225,7 @@ def polls(symbols: Sequence[str]) -> list[Poll]:
         path, of = "/v5/market/instruments-info", {"category": name, "limit": "1000"}
         for status in ("Trading", *NOT_TRADING):  # in this order: a later list knows better than "not listed"
             decode = partial(_instruments, watched, status == "Trading")
-            found.append(Poll(f"{name} {status}", path, {**of, "status": status}, 1, TERMS_SECONDS, decode))
+            found.append(Poll(f"{name} {status}", path, {**of, "status": status}, 1, TERMS_SECONDS, decode, terms=True))
         prices = partial(_tickers, watched)
         found.append(Poll(f"{name} tickers", "/v5/market/tickers", {"category": name}, 1, CONFIRM_SECONDS, prices))
     found += [

@@ -111,5 +111,5 @@ def polls(contracts: Contracts, symbols: Sequence[str]) -> list[Poll]:
     futures = {"currency": "any", "kind": "future"}
     return [
         Poll("time", "/api/v2/public/get_time", {}, 1, 600.0, _time),
-        Poll("instruments", "/api/v2/public/get_instruments", futures, 20, 3600.0, watched),
+        Poll("instruments", "/api/v2/public/get_instruments", futures, 20, 3600.0, watched, terms=True),
     ]

@@ -271,4 +271,4 @@ def _poll(
     kind: str, words: dict[str, str], weight: int, interval: float, decode: Callable[[bytes, float], list[Event]]
 ) -> Poll:
     body = json.dumps({"type": kind, **words}).encode()
-    return Poll(kind, "/info", {}, weight, interval, decode, body=body)
+    return Poll(kind, "/info", {}, weight, interval, decode, body=body, terms=kind == "meta")

@@ -183,7 +183,7 @@ def polls(markets: Markets, symbols: Sequence[str]) -> list[Poll]:
     details, protocol = "/api/v1/orderBookDetails", {"filter": "protocol", "index": str(LLP_ACCOUNT + 1), "limit": "1"}
     return [
         Poll("time", "/", {}, 1, 600.0, _time),
-        Poll("orderBookDetails", details, PERPETUALS, 1, 3600.0, partial(_terms, markets, watched)),
+        Poll("orderBookDetails", details, PERPETUALS, 1, 3600.0, partial(_terms, markets, watched), terms=True),
         Poll("prices", details, PERPETUALS, 1, CONFIRM_SECONDS, partial(_prices, watched), essential=False),
         Poll(
             "publicPoolsMetadata",

@@ -229,7 +229,7 @@ def polls(symbols: Sequence[str]) -> list[Poll]:
     families = sorted({family_of(symbol) for symbol in symbols})
     return [
         Poll("time", "/api/v5/public/time", {}, 1, 600.0, _time),
-        Poll("instruments", "/api/v5/public/instruments", swaps, 1, 3600.0, partial(_instruments, watched)),
+        Poll("instruments", "/api/v5/public/instruments", swaps, 1, 3600.0, partial(_instruments, watched), terms=True),
         *(
             Poll(
                 "position-tiers",

@@ -24,6 +24,7 @@ from monitor.cli.main import main
 from monitor.sim.binance import BinanceSim
 from monitor.sim.receiver import Receiver
 from monitor.sim.scenario import Scenario, parse_scenario
+from monitor.sim.venues import SIMS
 
 PATIENCE = 30.0
 
@@ -266,9 +267,9 @@ def perp_monitor_here(capsysbinary):
 class Show:
     """``perp-monitor demo`` playing in the background."""
 
-    def __init__(self, folder: Path, name: str, scenario: str) -> None:
+    def __init__(self, folder: Path, name: str, scenario: str, venue: str = "binance") -> None:
         self._out = folder / f"{name}.out"
-        command = [sys.executable, "-m", "monitor", "demo", "--scenario", scenario]
+        command = [sys.executable, "-m", "monitor", "demo", "--scenario", scenario, "--venue", venue]
         with self._out.open("wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment())
 
@@ -309,6 +310,8 @@ def shows(request, tmp_path_factory):
             scenario = folder / f"{name}.yaml"
             scenario.write_text(text, encoding="utf-8")
             playing[name] = Show(folder, name, str(scenario) if changes else "demo")
+        for venue in SIMS.keys() - {"binance"}:
+            playing[venue] = Show(folder, venue, "demo", venue)
     yield playing
     for show in playing.values():
         show.process.kill()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from monitor.sim.venues import SIMS
+
 
 def broken(shown: str) -> list[str]:
     """Return the promises that the summary calls broken."""
@@ -10,6 +12,13 @@ def broken(shown: str) -> list[str]:
 
 def test_every_promise_of_the_demo_is_kept(shows):
     code, shown = shows["as it is"].end()
+    assert (code, broken(shown)) == (0, []), shown
+    assert "All promises were kept." in shown
+
+
+@pytest.mark.parametrize("venue", sorted(SIMS.keys() - {"binance"}))
+def test_every_promise_is_kept_at_every_venue(shows, venue):
+    code, shown = shows[venue].end()
     assert (code, broken(shown)) == (0, []), shown
     assert "All promises were kept." in shown
 

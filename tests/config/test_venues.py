@@ -1,0 +1,119 @@
+"""``venues``: definitions of the operator's own, venues without a feed, and what is said against them."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.cli.files import read_config
+from monitor.errors import ConfigError
+
+CONFIG = """\
+venues:
+  VENUE
+accounts:
+  - name: main
+    venue: acme
+    margin_mode: isolated
+    positions:
+      - {name: btc, symbol: BTC, side: short, contracts: 1, entry_price: 50000, margin: 5000}
+terms:
+  BTC: {maintenance_rate: 0.004 TERMS}
+"""
+
+
+@pytest.fixture
+def said(tmp_path):
+    """Read a configuration with *venue* in it and return what is wrong with it, [] if nothing."""
+
+    def read(venue: str, terms: str = "") -> list[str]:
+        path = tmp_path / "monitor.yaml"
+        path.write_text(CONFIG.replace("VENUE", venue).replace("TERMS", terms))
+        try:
+            read.settings = read_config(path)
+        except ConfigError as error:
+            return [problem.replace(f"{tmp_path}/", "") for problem in error.problems]
+        return []
+
+    return read
+
+
+def test_a_venue_without_a_feed_is_known_by_its_declaration(said):
+    rule = ", rule: {maintenance: mark, closing_fee: none}, proxy_mark: {venue: binance, symbol: BTCUSDT}"
+    assert said("acme: {proxy_only: true}", rule) == []
+    terms = said.settings.accounts.terms["main"]["BTC"]
+    assert terms.proxy == ("binance", "BTCUSDT")
+
+
+def test_a_proxy_must_be_a_venue_that_can_be_watched(said):
+    rule = ", rule: {maintenance: mark, closing_fee: none}, proxy_mark: {venue: nowhere, symbol: BTCUSDT}"
+    (problem,) = said("acme: {proxy_only: true}", rule)
+    assert problem.endswith("terms.BTC.proxy_mark: expected a venue that can be watched, got nowhere")
+
+
+def test_a_proxy_is_only_for_venues_without_a_feed(tmp_path):
+    path = tmp_path / "monitor.yaml"
+    text = CONFIG.replace("  VENUE\n", "  okx: {}\n").replace("acme", "binance").replace("BTC", "BTCUSDT")
+    path.write_text(text.replace("TERMS", ", proxy_mark: {venue: okx, symbol: BTC-USDT-SWAP}"))
+    with pytest.raises(ConfigError, match="only for a venue with proxy_only: true: this one has marks of its own"):
+        read_config(path)
+
+
+def test_a_venue_of_the_program_cannot_be_declared_without_a_feed(said):
+    assert any("okx has a feed of its own" in problem for problem in said("okx: {proxy_only: true}"))
+
+
+def test_an_undeclared_venue_is_unknown(said):
+    assert any("unknown venue" in problem for problem in said("okx: {}"))
+
+
+def test_a_definition_that_is_not_there_is_said_with_the_line_that_names_it(said):
+    problem = said("acme: {definition: acme.yaml}")[0]
+    assert problem.startswith("monitor.yaml:2: venues.acme.definition: acme.yaml")
+
+
+def test_a_preset_is_a_venue_like_any_other(tmp_path, request):
+    presets = request.config.rootpath / "config" / "venues"
+    path = tmp_path / "monitor.yaml"
+    text = CONFIG.replace("VENUE", f"gate: {{definition: {presets / 'gate.yaml'}}}").replace("acme", "gate")
+    path.write_text(text.replace("BTC", "BTC_USDT").replace("TERMS", ", contract_size: 0.0001"))
+    settings = read_config(path)
+    assert settings.venues["gate"].own.name == "gate"
+    assert settings.venues["gate"].depth
+
+
+def test_a_definition_under_another_name_is_refused(said, request):
+    preset = request.config.rootpath / "config" / "venues" / "gate.yaml"
+    problems = said(f"acme: {{definition: {preset}}}")
+    assert any("describes the venue gate: expected that name, got acme" in problem for problem in problems)
+
+
+def test_a_definition_for_a_venue_of_the_program_is_refused(said, request):
+    preset = request.config.rootpath / "config" / "venues" / "gate.yaml"
+    problems = said(f"okx: {{definition: {preset}}}")
+    assert any("okx is a venue of the program: give yours another name" in problem for problem in problems)
+
+
+def test_order_books_are_kept_unless_the_file_says_otherwise(said):
+    rule = ", rule: {maintenance: mark, closing_fee: none}, proxy_mark: {venue: binance, symbol: BTCUSDT}"
+    assert said("acme: {proxy_only: true}\n  okx: {depth: false}", rule) == []
+    assert said.settings.venues["okx"].depth is False
+    assert said("acme: {proxy_only: true}\n  okx: {depth: maybe}", rule) == [
+        'monitor.yaml:3: venues.okx.depth: expected true or false, got "maybe"'
+    ]
+
+
+def test_a_position_at_a_venue_that_tells_everybody_its_ladders_needs_none_in_the_file(tmp_path):
+    path = tmp_path / "monitor.yaml"
+    text = CONFIG.replace("  VENUE\n", "  okx: {}\n").replace("acme", "okx").replace("BTC", "BTC-USDT-SWAP")
+    path.write_text(text.replace("maintenance_rate: 0.004 TERMS", "contract_size: 0.01"))
+    read_config(path)
+
+
+def test_a_position_at_a_venue_that_publishes_no_ladder_needs_one_in_the_file(tmp_path):
+    path = tmp_path / "monitor.yaml"
+    text = (
+        CONFIG.replace("  VENUE\n", "  deribit: {}\n").replace("acme", "deribit").replace("BTC", "BTC_USDC-PERPETUAL")
+    )
+    path.write_text(text.replace("maintenance_rate: 0.004 TERMS", ""))
+    with pytest.raises(ConfigError, match="no maintenance tiers for BTC_USDC-PERPETUAL"):
+        read_config(path)
