@@ -1,3 +1,3 @@
 """perp-monitor: warns before leveraged perpetual positions are liquidated."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

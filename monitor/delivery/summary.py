@@ -13,6 +13,14 @@ _SOURCES = {
     "book": "no live mark price, but the middle of the book at",
 }
 
+_TERMS = {
+    "tiers": "its maintenance tiers, and the liquidation price with them. Check it with perp-monitor explain.",
+    "funding_interval": "how often funding is charged: the rate now counts for another time.",
+    "delisting": "when the contract ends: a date of delivery has been set. Close or move the position before.",
+    "contract_size": "the size of the contract, or the file has another: its figures mean nothing until you correct them.",
+    "kind": "what the contract settles in, or the file says otherwise: its figures mean nothing until you correct them.",
+}
+
 NAMED = 5
 """So many positions are named in a sentence; the rest is counted."""
 
@@ -36,6 +44,8 @@ def summary(event: AlertEvent) -> str:
         )
     if event.kind == "position.unwatchable":
         return f"{_who(event)} cannot be watched ({event.reason}). Watch it at the venue or correct the configuration."
+    if event.kind == "position.terms_changed":
+        return f"{_who(event)}: {event.venue} has changed {_TERMS.get(event.reason, event.reason)}"
     if event.kind == "position.flapping":
         return f"{_who(event)} keeps crossing its levels and is held at {event.level.word}; {_where(event)}."
     if event.kind == "position.drift":

@@ -6,7 +6,7 @@ every bad value is rejected by itself. REST tickers go that way as well.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -18,11 +18,13 @@ from monitor.venues.wire import FIRST_MS, LAST_MS, Milliseconds, Price, Quantity
 
 NAME = "kraken-futures"
 
+Product = Annotated[str, msgspec.Meta(min_length=1)]
+
 
 class Ticker(msgspec.Struct, gc=False, tag_field="feed", tag="ticker"):
     """What is wanted of a ticker."""
 
-    product_id: str
+    product_id: Product
     time: Milliseconds
     markPrice: Price | None = None  # noqa: N815 - the venue's spelling
     index: Price | None = None

@@ -16,7 +16,7 @@ from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues import wire
-from monitor.venues.kraken_ticker import NAME, Ticker, on_ticker, on_ticker_carefully, scalar, time_in
+from monitor.venues.kraken_ticker import NAME, Product, Ticker, on_ticker, on_ticker_carefully, scalar, time_in
 from monitor.venues.wire import Milliseconds, Price, Quantity, number, parsed
 
 SIDES = {"sell": "long", "buy": "short"}
@@ -39,7 +39,7 @@ REFUSED = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 class _Book(msgspec.Struct, gc=False, tag_field="feed", tag="book"):
-    product_id: str
+    product_id: Product
     side: Literal["buy", "sell"]
     seq: int
     price: Price
@@ -53,7 +53,7 @@ class _Level(msgspec.Struct, gc=False):
 
 
 class _WholeBook(msgspec.Struct, gc=False, tag_field="feed", tag="book_snapshot"):
-    product_id: str
+    product_id: Product
     seq: int
     bids: list[_Level]
     asks: list[_Level]
@@ -61,7 +61,7 @@ class _WholeBook(msgspec.Struct, gc=False, tag_field="feed", tag="book_snapshot"
 
 
 class _Trade(msgspec.Struct, gc=False, tag_field="feed", tag="trade"):
-    product_id: str
+    product_id: Product
     side: Literal["buy", "sell"]
     type: str
     time: Milliseconds
