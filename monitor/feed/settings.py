@@ -35,6 +35,8 @@ class FeedSettings:
     resubscribe_tries: int = 3
     resnapshot_seconds: float = 5.0
     """Shortest time between two attempts to get the whole book of one contract."""
+    spot_seconds: float = 60.0
+    """How often streams are checked whose field another source keeps fresh."""
     heal_cap_seconds: float = 1800.0
     """Longest wait between two replacements of a connection for the sake of a stream that stays silent."""
     lifetime_share: float = 0.95

@@ -6,7 +6,7 @@ engine accepted of one of its symbols and that very field; pings, other fields a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.feed.intake import Trace
@@ -55,6 +55,9 @@ class Watch:
         self._asked: dict[str, _Asked] = {}
         self._since: dict[str, float] = {}
         """When a stream that had been refused was asked for again: its silence counts from there."""
+        self._spot_from: float | None = None
+        self._spot_wait = settings.spot_seconds
+        self._spot_at = now + settings.spot_seconds
         self.proving = proving
         """Another connection still delivers the same, so only what this one brought itself proves anything."""
         self._be_in_doubt(proving)
@@ -79,7 +82,10 @@ class Watch:
             return Verdict()
         limits = {stream.name: self._limit(stream, now) for stream in self.streams}
         accepted = {stream.name: self._last_accepted(stream) for stream in self.streams}
-        self._be_in_doubt(self.proving or any(now - accepted[name] > limit / 2.0 for name, limit in limits.items()))
+        if self._spot_from is None and now >= self._spot_at:
+            self._spot_from = now
+        doubt = self.proving or self._spot_from is not None
+        self._be_in_doubt(doubt or any(now - accepted[name] > limit / 2.0 for name, limit in limits.items()))
         ages = {stream.name: now - self._last_data(stream) for stream in self.streams}
         silent = [stream for stream in self.streams if ages[stream.name] > limits[stream.name]]
         quiet_seconds = now - max(self._trace.last_data, self._start)
@@ -88,6 +94,8 @@ class Watch:
         for stream in self.streams:
             if stream not in silent:
                 self._asked.pop(stream.name, None)
+        if self._spot_from is not None and now - self._spot_from > max(limits.values()):
+            silent += [stream for stream in self._unheard(accepted) if stream not in silent]
         return self._targeted(silent, max((ages[stream.name] for stream in silent), default=0.0), now)
 
     def replaces(self, other: Watch, now: float) -> bool:
@@ -100,6 +108,24 @@ class Watch:
         brought = [stream for stream in alive if any((symbol, stream.field) in seen for symbol in stream.symbols)]
         quick = [stream for stream in alive if stream.expected_interval <= self._settings.proof_seconds]
         return all(stream in brought for stream in quick) and (bool(brought) or not alive)
+
+    def _unheard(self, accepted: Mapping[str, float]) -> list[Stream]:
+        """Return the streams of which this connection brought nothing at all since the spot check began, although
+        another source (a poll that confirms) keeps their field fresh: such a loss would show in no age.
+
+        A contract where nothing happens looks the same: then asking again brings nothing, and is done less and less.
+        """
+        since, seen = self._spot_from or 0.0, self._trace.seen or {}
+        heard = {symbol for (symbol, _), came in seen.items() if came >= since}
+        unheard = [
+            stream
+            for stream in self.streams
+            if accepted[stream.name] > since and not heard.intersection(stream.symbols)
+        ]
+        longest = self._settings.heal_cap_seconds
+        self._spot_wait = min(2.0 * self._spot_wait, longest) if unheard else self._settings.spot_seconds
+        self._spot_at, self._spot_from = since + self._spot_wait, None
+        return unheard
 
     def _targeted(self, silent: Sequence[Stream], silent_seconds: float, now: float) -> Verdict:
         again, replace = [], False

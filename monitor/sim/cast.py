@@ -16,7 +16,6 @@ from monitor.sim.actions import Answer, AnyAction, Liquidation, Ramp, Set, Silen
 from monitor.sim.market import Listing, Pool
 from monitor.sim.scenario import Scenario
 
-
 _PRICE = re.compile(r"\b\d{2,3},\d{3}(?:\.\d+)?\b", re.ASCII)
 """A price as the story tells it."""
 

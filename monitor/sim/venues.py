@@ -15,6 +15,16 @@ from monitor.sim.venue import VenueSim
 
 SIMS: dict[str, type[VenueSim]] = {
     sim.NAME: sim
-    for sim in (BinanceSim, BinanceCoinmSim, BybitSim, DeribitSim, DydxSim, HyperliquidSim, KrakenFuturesSim, LighterSim, OkxSim)
+    for sim in (
+        BinanceSim,
+        BinanceCoinmSim,
+        BybitSim,
+        DeribitSim,
+        DydxSim,
+        HyperliquidSim,
+        KrakenFuturesSim,
+        LighterSim,
+        OkxSim,
+    )
 }
 """By the venue's name."""

@@ -23,7 +23,7 @@ from monitor.venues.base import Poll
 from monitor.venues.binance_product import USD_M, Product
 from monitor.venues.binance_rows import Levels
 from monitor.venues.binance_terms import exchange_info, funding_info
-from monitor.venues.wire import LAST_MS, Milliseconds, number, read
+from monitor.venues.wire import FIRST_MS, LAST_MS, Milliseconds, number, read
 
 OPEN_INTEREST_WEIGHT_PER_MINUTE = 600
 """A quarter of the allowance: one call a symbol, so many symbols are read less often."""
@@ -97,7 +97,11 @@ def _premium_index(product: Product, watched: frozenset[str], body: bytes, _rece
             out.append(ev.MarkPrice(venue, row.symbol, mark, time))
         if index is not None:
             out.append(ev.IndexPrice(venue, row.symbol, index, time))
-        if rate is not None and row.nextFundingTime:
+        if rate is None or row.nextFundingTime == 0:
+            continue  # a dated contract has none
+        if row.nextFundingTime < FIRST_MS:
+            out.append(ev.Rejected(venue, "premiumIndex", "bad_time", row.symbol))
+        else:
             out.append(ev.FundingRate(venue, row.symbol, rate, row.nextFundingTime / 1000.0, time))
     return out
 

@@ -99,7 +99,6 @@ class Order(msgspec.Struct, gc=False):
     p: float | None = None
     ap: float | None = None
     z: float | None = None
-    ps: str | None = None
     T: int | None = None
 
 

@@ -14,7 +14,7 @@ from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.venues import wire
 from monitor.venues.binance_product import Product, dated
-from monitor.venues.wire import Price, Quantity, Rate, read
+from monitor.venues.wire import FIRST_MS, LAST_MS, Price, Quantity, Rate, read
 
 DEFAULT_FUNDING_SECONDS = 8 * 3600.0
 
@@ -97,7 +97,7 @@ def _terms(product: Product, row: _Linear | _Inverse) -> ev.ContractTerms:
         watchable=row.status == "TRADING" and row.contractType in _WATCHABLE,
         tick_size=ticks[0] if ticks else None,
         liquidation_fee_rate=row.liquidationFee,
-        delivery_time=row.deliveryDate / 1000.0 if row.deliveryDate else None,
+        delivery_time=row.deliveryDate / 1000.0 if FIRST_MS <= row.deliveryDate < LAST_MS else None,
     )
 
 

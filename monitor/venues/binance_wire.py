@@ -16,8 +16,8 @@ from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues import binance_rows as rows
-from monitor.venues.binance_product import COIN_M, Product, number_of
-from monitor.venues.wire import FIRST_MS, careful, levels, parsed, seconds
+from monitor.venues.binance_product import Product, number_of
+from monitor.venues.wire import FIRST_MS, LAST_MS, careful, levels, parsed, seconds
 
 _wrapped = rows.wrapped
 
@@ -85,10 +85,12 @@ class Builder:
             value = msgspec.convert(rate, float, strict=False)
         except msgspec.ValidationError:
             value = math.nan
-        if -1.0 < value < 1.0:
-            out.append(ev.FundingRate(self.venue, symbol, value, seconds(next_time), time))
-        else:
+        if not -1.0 < value < 1.0:
             out.append(ev.Rejected(self.venue, "funding_rate", "bad_rate", symbol))
+        elif not FIRST_MS <= next_time < LAST_MS:
+            out.append(ev.Rejected(self.venue, "funding_rate", "bad_time", symbol))
+        else:
+            out.append(ev.FundingRate(self.venue, symbol, value, next_time / 1000, time))
 
     def last(self, row: rows.Ticker | rows.MiniTicker | rows.Trade, out: list[Event]) -> None:
         """The price of the last trade."""
@@ -118,8 +120,7 @@ class Builder:
     def force(self, row: rows.Force, out: list[Event]) -> None:
         """A liquidation that was filled, at least in part."""
         order, time = row.o, seconds(row.E)
-        product = COIN_M.number if row.st is None and order.ps is not None else row.st
-        if self._foreign(order.s, product):
+        if self._foreign(order.s, row.st):
             return
         side = {"SELL": "long", "BUY": "short"}.get(order.S)
         if side is None:

@@ -11,7 +11,8 @@ bankruptcy price); the order's own limit, the fillable price, is ``monitor.core.
 
 Traps of the wire, each with a payload in ``tests/venues/dydx/``:
 
-- ``contents`` is an object, in a batch an array; books begin with objects and go on with arrays of two.
+- ``contents`` is an object, in a batch an array; books begin with objects and go on with arrays of two. A book may be
+  crossed, at its beginning too: its levels come from different blocks.
 - Only changes are sent: an oracle price may stand still for minutes, so a poll confirms it. That poll cannot tell a
   price that has not changed from one that cannot, because the chain has halted: only ``/height`` shows it.
 - Snapshots, ``trading`` rows and books have no time; updates of the oracle price have that of their block.

@@ -22,7 +22,7 @@ from monitor.venues.dydx_rows import ACTIVE, NAME, market_facts
 from monitor.venues.wire import common_coin, iso_seconds, number, read, seconds
 
 CONFIRM_SECONDS = 5.0
-"""How often an unchanged oracle price is confirmed."""
+"""How often an unchanged oracle price is confirmed, and how often it is asked whether it could have changed."""
 
 FUNDING_SECONDS = 3600.0
 FUNDING_CAP_FACTOR = 6.0 / 8.0
@@ -164,6 +164,6 @@ def polls(symbols: Sequence[str]) -> list[Poll]:
         Poll("time", "/v4/time", {}, 1, 600.0, _time),
         Poll("perpetualMarkets", path, {}, 1, 3600.0, partial(_terms, watched, isolated), terms=True),
         Poll("oraclePrices", path, {}, 1, CONFIRM_SECONDS, partial(_facts, watched), essential=False),
-        Poll("height", "/v4/height", {}, 1, 30.0, _height, essential=False),
+        Poll("height", "/v4/height", {}, 1, CONFIRM_SECONDS, _height, essential=False),
         Poll("insuranceFund", FUND_PATH + CROSS_FUND, {}, 1, FUND_SECONDS, fund, essential=False, host=NODE),
     ]

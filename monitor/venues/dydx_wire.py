@@ -82,6 +82,8 @@ _said = msgspec.json.Decoder(_Said).decode
 
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
+_Levels = tuple[tuple[float, float], ...]
+
 SNAPSHOT, DATA, BATCH = "subscribed", "channel_data", "channel_batch_data"
 """Frames that hold facts: ``contents`` is an object, in a batch an array of them."""
 
@@ -188,7 +190,7 @@ def _on_book(message: _Frame, symbol: str, received: float) -> list[Event]:
             book = _whole(contents)
             bids = tuple((row.price, row.size) for row in book.bids)
             asks = tuple((row.price, row.size) for row in book.asks)
-            return [ev.BookChange(NAME, symbol, bids, asks, received, whole=True)]
+            return [ev.BookChange(NAME, symbol, *_uncrossed(bids, asks), received, whole=True)]
         changes = _changes(contents) if message.type == BATCH else [_change(contents)]
         return [ev.BookChange(NAME, symbol, c.bids, c.asks, received) for c in changes if c.bids or c.asks]
     except _UNREADABLE:
@@ -199,12 +201,32 @@ def _book_slowly(message: _Frame, symbol: str, received: float, *, whole: bool) 
     out: list[Event] = []
     for part in _parts(message):
         bids, asks = (_side(part.get(side), symbol, out) for side in ("bids", "asks"))
+        if whole:
+            bids, asks = _uncrossed(bids, asks)
         if whole or bids or asks:
             out.append(ev.BookChange(NAME, symbol, bids, asks, received, whole=whole))
     return out
 
 
-def _side(raw: object, symbol: str, out: list[Event]) -> tuple[tuple[float, float], ...]:
+def _uncrossed(bids: _Levels, asks: _Levels) -> tuple[_Levels, _Levels]:
+    """Return a whole book without what crosses in it, of which nobody can say what is older.
+
+    Levels come from different blocks. What crosses is taken off both sides, as if it had traded.
+    """
+    if not bids or not asks or max(bids)[0] < min(asks)[0]:
+        return bids, asks
+    demand = sorted((list(row) for row in bids if row[1] > 0.0), reverse=True)
+    supply = sorted(list(row) for row in asks if row[1] > 0.0)
+    while demand and supply and demand[0][0] >= supply[0][0]:
+        traded = min(demand[0][1], supply[0][1])
+        for side in (demand, supply):
+            side[0][1] -= traded
+            if side[0][1] <= 0.0:
+                del side[0]
+    return tuple((price, size) for price, size in demand), tuple((price, size) for price, size in supply)
+
+
+def _side(raw: object, symbol: str, out: list[Event]) -> _Levels:
     """Return the levels of one side that can be used; the others are rejected one by one."""
     if raw is None:
         return ()

@@ -6,8 +6,9 @@ alert is sent. This process sends the frames, prebuilt but for their times, and 
 have a core each. A message is a frame; Binance's marks are one array of 250 a second among its 1,250 frames.
 
 ``behind`` are the messages that had been sent and not been taken when the last one went out; ``conflated`` the events
-that were decoded and stood for by a later one in a burst; ``lag`` runs from the time in the frame to the end of the
-engine's work on it; ``loop_lag_max`` is how late a timer of 100 ms fired; ``cpu_share`` is of two cores.
+that were decoded and stood for by a later one in a burst; ``lag`` runs from the time in the frame, a whole millisecond
+that has begun, to the end of the engine's work on it; ``loop_lag_max`` is how late a timer of 100 ms fired;
+``cpu_share`` is of two cores.
 The anchor takes the same load for a shorter time and does nothing but ``websockets`` and ``json.loads``.
 """
 

@@ -72,7 +72,7 @@ class Lags:
         for slot, count in enumerate(self.slots):
             seen += count
             if count and seen >= wanted:
-                return (slot + 1) / SLOTS_PER_SECOND * 1000.0
+                return round((slot + 1) / SLOTS_PER_SECOND * 1000.0, 1)
         return 0.0
 
 
@@ -98,7 +98,7 @@ class Daemon:
         self.applied = 0
         self.alerts = Counter[str]()
         self.loop_lag_max = 0.0
-        self._before: dict[str, Any] = {}
+        self._before: dict[str, int] = {}
         self.feeds = [
             VenueFeed(
                 venue,
@@ -156,28 +156,27 @@ class Daemon:
             await asyncio.sleep(LAG_SAMPLE_SECONDS)
             self.loop_lag_max = max(self.loop_lag_max, boot() - asked - LAG_SAMPLE_SECONDS)
 
-    def _counts(self) -> dict[str, Any]:
-        return {
-            "taken": sum(sum(feed.stats.messages.values()) for feed in self.feeds),
-            "applied": self.applied,
-            "drops": sum(sum(feed.stats.drops.values()) for feed in self.feeds),
-            "rejected": sum(sum(feed.stats.rejected.values()) for feed in self.feeds)
-            + sum(sum(view.rejected.values()) for view in self.engine.venue_views(boot(), time.time())),
-            "alerts": self.alerts.total(),
-        }
+    def _taken(self) -> int:
+        return sum(sum(feed.stats.messages.values()) for feed in self.feeds)
 
     def begin(self) -> dict[str, Any]:
-        self._before = self._counts()
+        self._before = {"taken": self._taken(), "applied": self.applied}
         self.lags.slots[:] = [0] * len(self.lags.slots)
         self.loop_lag_max = 0.0
-        live = sum(
-            view.quality == "live" for view in self.engine.position_views(0, self.engine.position_count(), boot())
-        )
-        return {"positions": self.engine.position_count(), "live": live, "before": self._before}
+        return {"positions": self.engine.position_count()}
 
     def report(self) -> dict[str, Any]:
-        counts = {name: count - self._before[name] for name, count in self._counts().items()}
+        """Return what came since ``begin``; drops, rejections and alerts are those of the whole run."""
+        now = {"taken": self._taken(), "applied": self.applied}
         views = self.engine.position_views(0, self.engine.position_count(), boot())
+        refused = [feed.stats.rejected for feed in self.feeds]
+        refused += [view.rejected for view in self.engine.venue_views(boot(), time.time())]
+        counts = {name: count - self._before[name] for name, count in now.items()}
+        counts |= {
+            "drops": sum(sum(feed.stats.drops.values()) for feed in self.feeds),
+            "rejected": sum(sum(counted.values()) for counted in refused),
+            "alerts": self.alerts.total(),
+        }
         return counts | {
             "lag_p50_ms": self.lags.milliseconds(0.5),
             "lag_p99_ms": self.lags.milliseconds(0.99),

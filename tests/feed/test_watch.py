@@ -1,5 +1,7 @@
 """Which streams are silent: times written in the test, in seconds."""
 
+from itertools import pairwise
+
 import pytest
 
 from monitor.feed.intake import Trace
@@ -170,3 +172,31 @@ def test_of_streams_that_are_slow_by_nature_one_is_proof_enough(watch, trace, ol
 
 def test_a_connection_of_which_nothing_is_expected_is_replaced_without_proof(watch, old):
     assert watch(LIQUIDATIONS, proving=True).replaces(old(LIQUIDATIONS), 11.0)
+
+
+# --- what another source keeps fresh -----------------------------------------------------------------------------
+
+
+def asked_at(judge, accepted, trace, *heard, seconds=400):
+    """Return when B was asked for again while a poll keeps it fresh, A is heard, and *heard* says what else is."""
+    times = []
+    for second in range(seconds):
+        now = float(second)
+        arrive(accepted, trace, now, "A")
+        accepted["B", "mark"] = now  # by a poll: this connection saw nothing
+        if trace.seen is not None:
+            trace.seen.update(dict.fromkeys([("A", "mark"), *heard], now))
+        times += [now] * len(judge.check(now).ask_again)
+    return times
+
+
+def test_a_lost_stream_that_a_poll_hides_is_found_and_asked_for_less_and_less(watch, accepted, trace):
+    times = asked_at(watch(A, B), accepted, trace)
+    assert len(times) >= 2
+    gaps = [later - time for time, later in pairwise(times)]
+    assert gaps == sorted(gaps)
+    assert gaps[0] >= 60.0
+
+
+def test_a_stream_that_brings_anything_of_its_contract_is_left_alone(watch, accepted, trace):
+    assert asked_at(watch(A, B), accepted, trace, ("B", "last")) == []

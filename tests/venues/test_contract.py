@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -167,10 +168,10 @@ def test_it_is_asked_for_everything_in_control_frames_that_say_what_they_are_abo
 )
 def test_garbage_gives_a_wire_error_or_nothing(name, garbage):
     venue = VENUES[name].watching(WATCHED[name])
-    try:
-        assert all(isinstance(event, ev.Rejected) for event in venue.decode(garbage, NOW))
-    except WireError as error:
-        assert error.reason
+    found: list[ev.Event] = []
+    with suppress(WireError):
+        found = venue.decode(garbage, NOW)
+    assert all(isinstance(event, ev.Rejected) for event in found)
     venue.hear(garbage)
 
 

@@ -242,12 +242,11 @@ async def test_one_symbol_that_falls_silent_leaves_the_others_alone_and_comes_ba
 async def test_a_symbol_that_the_venue_does_not_know_harms_no_other(name, live):
     venue = await live("NOPE-USDT-SWAP")
     await venue.fresh_marks("the others' marks", more=3)
-    told = lambda: (
-        venue.seen.of(ev.SubscriptionRefused, "NOPE-USDT-SWAP")
-        or [  # noqa: E731
-            e for e in venue.seen.of(ev.ContractStatus, "NOPE-USDT-SWAP") if not e.watchable
-        ]
-    )
+
+    def told():
+        events = [*venue.seen.of(ev.SubscriptionRefused), *venue.seen.of(ev.ContractStatus)]
+        return [e for e in events if e.symbol == "NOPE-USDT-SWAP" and not getattr(e, "watchable", False)]
+
     await venue.until(told, "what is said of the unknown symbol")
     await venue.fresh_marks("the others' marks later", more=5)
 
