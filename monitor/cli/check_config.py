@@ -43,7 +43,8 @@ def ladders(settings: Settings) -> Iterator[str]:
     for account in settings.accounts.accounts:
         said, fetched = settings.accounts.terms[account.name], settings.venues.get(account.venue, VenueSettings()).tiers
         for symbol in dict.fromkeys(position.symbol for position in account.positions):
-            ours = shipped_tiers(account.venue, symbol)
+            own = settings.venues.get(account.venue, VenueSettings()).own
+            ours = shipped_tiers(account.venue, symbol) if own is None else own.shipped_tiers(symbol)
             table = said[symbol].table or fetched.get(symbol) or ours
             if table is None:
                 continue

@@ -25,6 +25,7 @@ from monitor.core.shock import Shock
 from monitor.errors import ConfigError
 from monitor.numbers import parse_decimal
 from monitor.venues import RULES, canonical, shipped_tiers
+from monitor.venues.base import Venue
 
 
 def add(verbs: Any) -> None:
@@ -67,7 +68,8 @@ def cases(book: AccountFile, marks: Mapping[str, float], target: float | None = 
     Without a *target* it is the distance at which a position's warning resolves.
     """
     for account in book.accounts:
-        terms = offline_terms(account, book.terms.get(account.name, {}), book.tiers.get(account.venue, {}))
+        said, fetched = book.terms.get(account.name, {}), book.tiers.get(account.venue, {})
+        terms = offline_terms(account, said, fetched, book.venues.get(account.venue))
         given_equity = None
         held = account
         if marks.keys() & terms.keys():
@@ -84,14 +86,19 @@ def cases(book: AccountFile, marks: Mapping[str, float], target: float | None = 
 
 
 def offline_terms(
-    account: Account, said: Mapping[str, SymbolTerms], fetched: Mapping[str, TierTable]
+    account: Account, said: Mapping[str, SymbolTerms], fetched: Mapping[str, TierTable], venue: Venue | None = None
 ) -> dict[str, Terms]:
-    """Return terms per symbol: the operator's where given; ladders else *fetched* or shipped with the program."""
+    """Return terms per symbol: the operator's where given; ladders else *fetched*, or shipped with the program.
+
+    *venue* is the account's, where it is one of the operator's own.
+    """
+    rules = RULES.get(account.venue, {}) if venue is None else venue.rules
+    shipped = partial(shipped_tiers, account.venue) if venue is None else venue.shipped_tiers
     found: dict[str, Terms] = {}
     for symbol in sorted(_held(account)):
         own = said.get(symbol, SymbolTerms())
-        table = own.table or fetched.get(symbol) or shipped_tiers(account.venue, symbol)
-        found[symbol] = own.terms(RULES[account.venue], table)
+        table = own.table or fetched.get(symbol) or shipped(symbol)
+        found[symbol] = own.terms(rules, table)
     return found
 
 

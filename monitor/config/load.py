@@ -51,7 +51,8 @@ def load_account_file(
         _, accounts, venues = _watched(section, path.parent, loading)
         section.done(_NOT_HERE)
         tiers = {name: venue.tiers for name, venue in venues.items()}
-        found = replace(accounts, tiers=tiers, warnings=tuple(loading.warnings))
+        own = {name: venue.own for name, venue in venues.items() if venue.own is not None}
+        found = replace(accounts, tiers=tiers, venues=own, warnings=tuple(loading.warnings))
     loading.problems.raise_any()
     assert found is not None
     return found

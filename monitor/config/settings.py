@@ -52,6 +52,13 @@ class SymbolTerms:
 
         None where neither says enough.
         """
+        rule = self._said_rule(rules)
+        if rule is None or self.proxy is None:
+            return rule
+        note = f"an estimate throughout: the mark price of {' '.join(self.proxy)} stands in for this contract's own"
+        return msgspec.structs.replace(rule, approximations=(*rule.approximations, note))
+
+    def _said_rule(self, rules: Rules) -> LiquidationRule | None:
         base = rules.get(self.kind)
         if base is not None:
             return _switched(base, self.switches) if self.switches else base
@@ -110,7 +117,7 @@ class AccountFile:
     """Accounts with what belongs to them: ``terms`` by account and symbol, ``ladders`` by position name.
 
     Every symbol of a position, and of a collateral asset that has one, is among the terms of its account.
-    ``tiers`` by venue and symbol are those of the venues' tiers files, where a file is read for its accounts alone;
+    ``venues`` are those of the operator's own. ``tiers`` by venue and symbol are those of the venues' tiers files, where a file is read for its accounts alone;
     ``Settings`` has them with the venues.
     """
 
@@ -120,6 +127,7 @@ class AccountFile:
     places: Places
     warnings: tuple[str, ...] = ()
     tiers: Mapping[str, Mapping[str, TierTable]] = field(default_factory=dict)
+    venues: Mapping[str, Venue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.cli.files import read_config
+from monitor.cli.main import main
 from monitor.errors import ConfigError
 
 CONFIG = """\
@@ -117,3 +118,27 @@ def test_a_position_at_a_venue_that_publishes_no_ladder_needs_one_in_the_file(tm
     path.write_text(text.replace("maintenance_rate: 0.004 TERMS", ""))
     with pytest.raises(ConfigError, match="no maintenance tiers for BTC_USDC-PERPETUAL"):
         read_config(path)
+
+
+def test_explain_works_for_a_venue_of_the_operators_own_and_calls_a_proxy_an_estimate(tmp_path, capsys):
+    rule = ", mark_price: 50000, rule: {maintenance: mark, closing_fee: none}"
+    proxy = ", proxy_mark: {venue: binance, symbol: BTCUSDT}"
+    path = tmp_path / "monitor.yaml"
+    path.write_text(CONFIG.replace("VENUE", "acme: {proxy_only: true}").replace("TERMS", rule + proxy))
+    assert main(["explain", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "54,780.876" in out
+    assert "an estimate throughout: the mark price of binance BTCUSDT" in out
+
+
+def test_explain_takes_the_rule_of_a_definition(tmp_path, capsys, request):
+    preset = request.config.rootpath / "config" / "venues" / "gate.yaml"
+    path = tmp_path / "monitor.yaml"
+    text = CONFIG.replace("VENUE", f"gate: {{definition: {preset}}}").replace("acme", "gate").replace("BTC", "BTC_USDT")
+    path.write_text(
+        text.replace("TERMS", ", contract_size: 0.0001, mark_price: 50000").replace(
+            "contracts: 1,", "contracts: 10000,"
+        )
+    )
+    assert main(["explain", str(path)]) == 0
+    assert "switches" in capsys.readouterr().out
