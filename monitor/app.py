@@ -13,24 +13,21 @@ import asyncio
 import gc
 import signal
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from math import isclose
 
-import msgspec
 import structlog
 
 from monitor import __version__
+from monitor.assemble import live_venues, start_problems, watched_accounts, watched_symbols
 from monitor.config.settings import Settings
 from monitor.core.alert_event import AlertEvent, StoredState
 from monitor.core.alerts import Level
-from monitor.core.contract import ladder_for
-from monitor.core.events import ContractTerms, Liquidation
+from monitor.core.events import Liquidation
 from monitor.delivery.outbox import Outbox
 from monitor.delivery.settings import DeliveryTimes
-from monitor.engine.book import WatchedAccount
 from monitor.engine.engine import Engine
 from monitor.engine.watch import removed_subjects
 from monitor.errors import ConfigError
@@ -41,11 +38,8 @@ from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot
 from monitor.net.supervise import Supervisor
-from monitor.numbers import shortest
 from monitor.store.rows import Transaction
 from monitor.store.store import Store
-from monitor.venues import RULES, VENUES, shipped_tiers
-from monitor.venues.base import Venue
 from monitor.web.health import health, readiness
 from monitor.web.server import WebServer
 
@@ -106,7 +100,7 @@ class App:
             loaded = store.load()
             self.engine = Engine(
                 watched_accounts(settings),
-                {name: venue.expected_intervals for name, venue in venues(settings).items()},
+                {name: venue.expected_intervals for name, venue in live_venues(settings).items()},
                 boot(),
                 self.hooks.liquidation,
                 self._report,
@@ -182,7 +176,7 @@ class App:
 
     def _feed(self, name: str, symbols: Sequence[str]) -> VenueFeed:
         said = self.settings.venues.get(name)
-        venue = venues(self.settings)[name].watching(symbols)
+        venue = live_venues(self.settings)[name].watching(symbols)
         return VenueFeed(
             venue,
             symbols,
@@ -207,50 +201,10 @@ class App:
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:
                 group.create_task(feed.bootstrap(BOOTSTRAP_SECONDS), name=f"bootstrap {feed.venue.name}")
-        views = list(self.engine.symbol_views(boot()))
-        missing = {(v.venue, v.symbol) for v in views if v.status == "not listed"}
-        places = self.settings.accounts.places
-        problems = [
-            f"{places.symbols[position.name]}: {account.venue} lists no contract {position.symbol!r}"
-            for account in self.settings.accounts.accounts
-            for position in account.positions
-            if (account.venue, position.symbol) in missing and f"{account.name}/{position.name}" not in self._known
-        ]
-        problems += self._unit_problems({(v.venue, v.symbol): v.contract for v in views if v.contract is not None})
-        for account in self.settings.accounts.accounts:
-            if any(f"{account.name}/{position.name}" in self._known for position in account.positions):
-                continue  # an asset of an account that was watched before has been delisted
-            for asset, place in zip(account.assets, places.assets.get(account.name, ()), strict=False):
-                if (account.venue, asset.symbol) in missing:
-                    problems.append(f"{place}: {account.venue} lists no contract {asset.symbol!r}")
-        if problems:
+        if problems := start_problems(self.settings.accounts, self.engine.symbol_views(boot()), self._known):
             raise ConfigError(problems)
         held, self._held = self._held or [], None
         self.announce(held)
-
-    def _unit_problems(self, contracts: Mapping[tuple[str, str], ContractTerms]) -> list[str]:
-        """Return what the file says of contracts and their venues say otherwise: no figure would mean anything.
-
-        A position that was watched before stops nobody: its contract has changed, which the engine announces.
-        """
-        accounts, problems = self.settings.accounts, dict[str, None]()
-        for account in accounts.accounts:
-            for position in account.positions:
-                contract = contracts.get((account.venue, position.symbol))
-                if contract is None or f"{account.name}/{position.name}" in self._known:
-                    continue
-                said, symbol = accounts.terms[account.name][position.symbol], position.symbol
-                place = accounts.places.symbols[position.name]
-                if said.kind != contract.kind:
-                    what = f"{account.venue} says that {symbol} is {contract.kind}: expected terms.{symbol}.kind"
-                    problems[f"{said.places.get('kind', place)}: {what} {contract.kind}, got {said.kind}"] = None
-                elif not isclose(said.contract_size, contract.contract_size, rel_tol=1e-9):
-                    unit = contract.base if contract.kind == "linear" else contract.quote
-                    size = f"{shortest(contract.contract_size)} {unit}"
-                    what = f"{account.venue} says that a contract of {symbol} is {size}: expected terms.{symbol}"
-                    got = f"contract_size {shortest(contract.contract_size)}, got {shortest(said.contract_size)}"
-                    problems[f"{said.places.get('contract_size', place)}: {what}.{got}"] = None
-        return [*problems]
 
     def announce(self, alerts: Sequence[AlertEvent]) -> None:
         """Hand alert events to the outbox and to whoever listens; those of the start wait for the start."""
@@ -350,45 +304,3 @@ def _remember(store: Store, states: Sequence[StoredState]) -> None:
 def _no_reload() -> None:
     """Answer a closed terminal, or the habit of reloading, with a line in the log instead of an end."""
     log.warning("config.rejected", reason="no_reload", detail="a changed file is read at the next start")
-
-
-def venues(settings: Settings) -> dict[str, Venue]:
-    """Return the venues that can be watched: those of the program and the operator's own."""
-    own = {name: said.own for name, said in settings.venues.items() if said.own is not None}
-    return {**VENUES, **own}
-
-
-def watched_symbols(settings: Settings) -> dict[str, list[str]]:
-    """Return the contracts to be fed by venue, those among them whose marks stand in for others'."""
-    found: dict[str, set[str]] = {}
-    for account in settings.accounts.accounts:
-        for symbol in account.symbols():
-            proxy = settings.accounts.terms[account.name][symbol].proxy
-            venue, fed = (account.venue, symbol) if proxy is None else proxy
-            found.setdefault(venue, set()).add(fed)
-    return {venue: sorted(found[venue]) for venue in sorted(found)}
-
-
-def watched_accounts(settings: Settings) -> list[WatchedAccount]:
-    """Return the accounts as the engine takes them: ladders from the operator, else from the shipped tables."""
-    found = []
-    for account in settings.accounts.accounts:
-        said = settings.venues.get(account.venue)
-        own = said.own if said is not None else None
-        rules = own.rules if own is not None else RULES.get(account.venue, {})
-        terms = {s: t.terms(rules, None) for s, t in settings.accounts.terms[account.name].items()}
-        fetched = said.tiers if said else {}
-        shipped = partial(shipped_tiers, account.venue) if own is None else own.shipped_tiers
-        tables = {s: ladder_for(fetched.get(s) or shipped(s), t.rule) for s, t in terms.items()}
-        found.append(
-            WatchedAccount(
-                account,
-                {s: msgspec.structs.replace(t, mark_price=None) for s, t in terms.items()},
-                settings.ladder,
-                {s: table for s, table in tables.items() if table is not None},
-                settings.accounts.ladders,
-                {s: t.contract_size for s, t in settings.accounts.terms[account.name].items()},
-                {s: t.proxy for s, t in settings.accounts.terms[account.name].items() if t.proxy is not None},
-            )
-        )
-    return found

@@ -22,7 +22,8 @@ from e2e_load import CONNECTIONS, SYMBOLS, account, connection_of
 from market import PRICE, mark
 
 from monitor import log
-from monitor.app import App, watched_accounts
+from monitor.app import App
+from monitor.assemble import watched_accounts
 from monitor.config.settings import AccountFile, Places, Settings, SymbolTerms, VenueSettings, Web
 from monitor.core.alerts import Ladder
 from monitor.delivery.settings import ReceiverSettings

@@ -58,3 +58,11 @@ async def test_a_venue_without_a_feed_needs_a_proxy_for_every_contract(stage, sh
     done = perp_monitor("check-config", config)
     assert done.returncode == 2
     assert b"a proxy_only venue has no marks of its own: write terms.BTCUSDT.proxy_mark" in done.stdout + done.stderr
+
+
+async def test_a_misspelt_proxy_is_refused_at_the_start_with_its_line(stage, config):
+    text = config.read_text().replace('"symbol": "BTCUSDT"', '"symbol": "BTCUSTD"')
+    config.write_text(text)
+    daemon = stage.start(config)
+    assert await daemon.ended() == 2
+    assert "proxy_mark: binance lists no contract 'BTCUSTD'" in daemon.said
