@@ -78,12 +78,13 @@ def test_levels_and_severities_have_the_same_words():
 
 def test_every_fact_has_its_own_name_on_the_outside():
     kinds = [kind.__struct_config__.tag for kind in get_args(events.Event)]
-    assert len(set(kinds)) == len(kinds) == 16
+    assert len(set(kinds)) == len(kinds) == 20
 
 
-def test_only_prices_refresh_a_field():
+def test_only_prices_and_books_refresh_a_field():
     fields = {kind.__name__: kind.FIELD for kind in get_args(events.Event) if kind.FIELD}
-    assert fields == {"MarkPrice": "mark", "IndexPrice": "index", "LastPrice": "last", "BestQuote": "book"}
+    prices = {"MarkPrice": "mark", "IndexPrice": "index", "LastPrice": "last", "BestQuote": "book"}
+    assert fields == {**prices, "BookChange": "depth"}
 
 
 def test_a_fact_survives_json_and_says_what_it_is():
