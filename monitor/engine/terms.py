@@ -191,7 +191,9 @@ class ContractNews:
         if not any(tier.deduction for tier in tiers) and not any(r and r.deduction == "published" for r in rules):
             return True
         built = build_deductions([(tier.floor, tier.maintenance_rate) for tier in tiers])
+        inverse = any(watch.kind == "inverse" for watch in self._watches(facts))
+        rounding = 0.0 if inverse else 1.0  # amounts in dollars may be rounded to one; a coin is no rounding
         return all(
-            abs(said.deduction - ours.deduction) <= 1.0 + 0.01 * ours.deduction
+            abs(said.deduction - ours.deduction) <= rounding + 0.01 * ours.deduction
             for said, ours in zip(tiers, built, strict=True)
         )

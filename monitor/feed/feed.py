@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urlsplit
 
 from monitor.errors import FeedDropped, WireError
 from monitor.feed.dial import Dialer
@@ -63,7 +64,16 @@ class VenueFeed:
             return accepted_time(venue.name, symbol, field)
 
         self._polls = venue.polls(symbols)
-        self._poller = Poller(venue, self._polls, rest_url, intake, settings, tls=tls)
+        elsewhere = {poll.host for poll in self._polls if poll.host} if rest_url == venue.rest_url else set()
+        self._poller = Poller(
+            venue, [p for p in self._polls if p.host not in elsewhere], rest_url, intake, settings, tls=tls
+        )
+        # A host that hangs, or asks for quiet, does so for itself alone.
+        self._pollers = {
+            host: Poller(venue, [p for p in self._polls if p.host == host], host, intake, settings, tls=tls)
+            for host in sorted(elsewhere)
+        }
+        self._pollers[rest_url] = self._poller
         connections = venue.connections(symbols, stream_url)
         self._loops = [
             StreamLoop(
@@ -99,7 +109,7 @@ class VenueFeed:
                 self._intake.deliver(event, boot())
         try:
             async with asyncio.timeout(timeout):
-                return await self._poller.first_round()
+                return all(await asyncio.gather(*(poller.first_round() for poller in self._pollers.values())))
         except TimeoutError:
             return False
 
@@ -116,8 +126,11 @@ class VenueFeed:
                 name = f"stream {self.venue.name} {loop.name}"
                 work = partial(self._run_after, loop)
                 group.create_task(self._supervisor.supervise(name, work), name=f"supervise {name}")
-            name = f"poller {self.venue.name}"
-            group.create_task(self._supervisor.supervise(name, self._poller.run), name=f"supervise {name}")
+            for host, poller in self._pollers.items():
+                name = f"poller {self.venue.name}" + (
+                    f" {urlsplit(host).hostname}" if poller is not self._poller else ""
+                )
+                group.create_task(self._supervisor.supervise(name, poller.run), name=f"supervise {name}")
 
     async def _run_after(self, loop: StreamLoop) -> None:
         """Run *loop*, once the resource that it needs has been read."""

@@ -6,8 +6,8 @@ import asyncio
 import random
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 class Poller:
-    """Reads the polls of one venue again and again. A failure is retried by backoff and never ends it."""
+    """Reads the polls of one host again and again. A failure is retried by backoff and never ends it."""
 
     def __init__(
         self,
@@ -60,32 +60,28 @@ class Poller:
         self._backoffs = [Backoff(settings.poll_backoff_seconds) for _ in polls]
         self._due = [boot()] * len(polls)
         """Boot time at which each poll is to be read next: at first all at once, in the venue's order."""
-        elsewhere = {poll.host for poll in polls} if rest_url == venue.rest_url else {""}
-        self._https = {
-            host: Http(
-                host or rest_url,
-                body_bytes=venue.limits.body_bytes,
-                timeout_seconds=settings.request_timeout_seconds,
-                quiet=venue.limits.quiet,
-                retry_after_unit_seconds=venue.limits.retry_after_unit_seconds,
-                lookup=Lookup(settings.lookup_timeout_seconds),
-                tls=tls,
-                heard=_deaf if host else self._hear,
-                headers=venue.headers,
-            )
-            for host in {"", *elsewhere}
-        }
+        self._http = Http(
+            rest_url,
+            body_bytes=venue.limits.body_bytes,
+            timeout_seconds=settings.request_timeout_seconds,
+            quiet=venue.limits.quiet,
+            retry_after_unit_seconds=venue.limits.retry_after_unit_seconds,
+            lookup=Lookup(settings.lookup_timeout_seconds),
+            tls=tls,
+            heard=self._hear,
+            headers=venue.headers,
+        )
 
     async def first_round(self) -> bool:
         """Read every essential resource once and return whether all of them could be read."""
-        async with self._open():
+        async with self._http:
             return all([await self._read(index) for index, poll in enumerate(self._polls) if poll.essential])
 
     async def run(self) -> None:
         """Read on until cancelled."""
         if not self._polls:
             await asyncio.Event().wait()
-        async with self._open():
+        async with self._http:
             while True:
                 if self._soon:
                     await self._read_extra(self._soon.popleft())
@@ -110,13 +106,6 @@ class Poller:
         if not waiting:
             return min(range(len(polls)), key=due.__getitem__)
         return max(waiting, key=lambda index: (now - due[index]) / polls[index].interval_seconds)
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for http in self._https.values():
-                await stack.enter_async_context(http)
-            yield
 
     async def was_read(self, resource: str) -> None:
         """Return when *resource* has been read once, all of it; one that is not polled is not waited for."""
@@ -167,11 +156,10 @@ class Poller:
         The venue's clock is taken to have been read in the middle of the request.
         """
         asked = boot()
-        http = self._https.get(poll.host) or self._https[""]
         if poll.body is None:
-            body = await http.get(poll.path, poll.params)
+            body = await self._http.get(poll.path, poll.params)
         else:
-            body = await http.post(poll.path, poll.params, poll.body)
+            body = await self._http.post(poll.path, poll.params, poll.body)
         answered = boot()
         for event in self._intake.decode_body(poll.decode, body, answered):
             if type(event) is VenueTime:
@@ -212,7 +200,3 @@ class Poller:
         used = headers.get(self._venue.limits.weight_header, "")
         if used.isascii() and used.isdecimal():
             self._budget.reported(boot(), float(used[:12]))
-
-
-def _deaf(_headers: Mapping[str, str]) -> None:
-    """Hear nothing: another host counts nothing of ours."""

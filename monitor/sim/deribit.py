@@ -1,8 +1,9 @@
 """A Deribit on loopback: inverse and linear perpetuals, JSON-RPC over websocket and HTTP.
 
 Played: acknowledgements that list only the channels taken, credits that run out (10028, and the session ends),
-heartbeats with a test request whose silence is a hang-up, tickers that begin at once, trades with the marks of a
-liquidation, books in a chain of changes, contract states, locks and maintenance, bankruptcies in which the fund pays.
+heartbeats with a test request whose silence is a hang-up, tickers that begin at once and then come with changes alone,
+trades with the marks of a liquidation, books in a chain of changes, contract states, locks and maintenance,
+bankruptcies in which the fund pays.
 Not played: anything that needs a key (13009), options, trade history, REST in place of a channel.
 """
 
@@ -184,8 +185,9 @@ class DeribitSim(VenueSim):
             self._channels.prices(found, slow=number % 2 == 0)
 
     def push(self) -> None:
-        """Send every stream now."""
+        """Send every stream now, unchanged tickers too."""
         self.market.advance(self.clock())
+        self._channels.forget()
         self.beat(2)
 
     def _speaking(self) -> list[Instrument]:

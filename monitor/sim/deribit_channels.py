@@ -29,6 +29,8 @@ class Channels:
     def __init__(self, stage: Stage, methods: Methods) -> None:
         self._stage = stage
         self._methods = methods
+        self._told: dict[str, Payload] = {}
+        """What each ticker said last, but for the time: one that would say the same again is not sent."""
 
     def known(self, name: str) -> bool:
         """Return whether there is such a channel; a name that is none is simply not taken."""
@@ -60,13 +62,23 @@ class Channels:
         symbol, wall = found.symbol, self._stage.wall()
         row = frames.ticker(found, self._stage.book(symbol), wall)
         rate = {"interest": found.funding_rate, "timestamp": row["timestamp"], "index_price": row["index_price"]}
-        self._send(f"ticker.{symbol}.100ms", row, symbol)
+        self._tell(f"ticker.{symbol}.100ms", row, symbol)
         self._send(f"perpetual.{symbol}.100ms", rate, symbol)
         if slow:
-            self._send(f"ticker.{symbol}.agg2", row, symbol)
+            self._tell(f"ticker.{symbol}.agg2", row, symbol)
         index = frames.price_index(found)
         told = {"index_name": index, "price": row["index_price"], "timestamp": row["timestamp"]}
         self._send(f"deribit_price_index.{index}", told, symbol)
+
+    def _tell(self, name: str, row: Payload, symbol: str) -> None:
+        said = row | {"timestamp": None}
+        if self._told.get(name) != said:
+            self._told[name] = said
+            self._send(name, row, symbol)
+
+    def forget(self) -> None:
+        """Let every ticker be news again."""
+        self._told.clear()
 
     def books(self, found: Instrument) -> None:
         """Let the book follow the market and send what changed; a change that gets lost is not sent."""

@@ -12,16 +12,17 @@ import msgspec
 from monitor.core import events as ev
 from monitor.core.events import Event
 from monitor.errors import WireError
+from monitor.numbers import LIMIT
 from monitor.venues import wire
 from monitor.venues.binance_product import Product, dated
-from monitor.venues.wire import FIRST_MS, LAST_MS, Price, Quantity, Rate, read
+from monitor.venues.wire import FIRST_MS, LAST_MS, Price, Raw, number, read
 
 DEFAULT_FUNDING_SECONDS = 8 * 3600.0
 
 
 class _Filter(msgspec.Struct):
     filterType: str  # noqa: N815
-    tickSize: Quantity | None = None  # noqa: N815
+    tickSize: Raw = None  # noqa: N815
 
 
 class _Listed(msgspec.Struct, kw_only=True):
@@ -31,7 +32,7 @@ class _Listed(msgspec.Struct, kw_only=True):
     quoteAsset: str = ""  # noqa: N815
     marginAsset: str = ""  # noqa: N815
     deliveryDate: int = 0  # noqa: N815
-    liquidationFee: Quantity | None = None  # noqa: N815
+    liquidationFee: Raw = None  # noqa: N815
     filters: list[_Filter] = msgspec.field(default_factory=list)
 
 
@@ -58,8 +59,8 @@ class _ExchangeInfo(msgspec.Struct):
 class _Funding(msgspec.Struct):
     symbol: str
     fundingIntervalHours: float  # noqa: N815
-    adjustedFundingRateCap: Rate | None = None  # noqa: N815
-    adjustedFundingRateFloor: Rate | None = None  # noqa: N815
+    adjustedFundingRateCap: Raw = None  # noqa: N815
+    adjustedFundingRateFloor: Raw = None  # noqa: N815
 
 
 _WATCHABLE = {"PERPETUAL", "TRADIFI_PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "CURRENT_MONTH", "NEXT_MONTH"}
@@ -84,7 +85,7 @@ def exchange_info(product: Product, watched: frozenset[str], body: bytes, receiv
 
 
 def _terms(product: Product, row: _Linear | _Inverse) -> ev.ContractTerms:
-    ticks = [f.tickSize for f in row.filters if f.filterType == "PRICE_FILTER" and f.tickSize]
+    ticks = [number(f.tickSize, 0.0, LIMIT) for f in row.filters if f.filterType == "PRICE_FILTER"]
     return ev.ContractTerms(
         product.name,
         row.symbol,
@@ -96,7 +97,7 @@ def _terms(product: Product, row: _Linear | _Inverse) -> ev.ContractTerms:
         status=row.status,
         watchable=row.status == "TRADING" and row.contractType in _WATCHABLE,
         tick_size=ticks[0] if ticks else None,
-        liquidation_fee_rate=row.liquidationFee,
+        liquidation_fee_rate=number(row.liquidationFee, -1e-300, 1.0),
         delivery_time=row.deliveryDate / 1000.0 if FIRST_MS <= row.deliveryDate < LAST_MS else None,
     )
 
@@ -113,7 +114,7 @@ def funding_info(product: Product, watched: frozenset[str], body: bytes, _receiv
             if all_read and not dated(symbol):
                 out.append(ev.FundingTerms(venue, symbol, DEFAULT_FUNDING_SECONDS))
         elif 0.0 < row.fundingIntervalHours <= 24.0:
-            cap, floor = row.adjustedFundingRateCap, row.adjustedFundingRateFloor
+            cap, floor = (number(r, -1.0, 1.0) for r in (row.adjustedFundingRateCap, row.adjustedFundingRateFloor))
             out.append(ev.FundingTerms(venue, symbol, row.fundingIntervalHours * 3600.0, cap, floor))
         else:
             out.append(ev.Rejected(venue, "fundingInfo", "bad_interval", symbol))

@@ -33,7 +33,8 @@ is 1,000 contracts of BTC-PERPETUAL), linear ones in coins. Traps, each with a p
 - Prices may be null, and a best price of 0 means that there is no quote. ``raw`` channels need a login.
 - ``platform_state`` names an index, not contracts, and has no time: each watched contract on it is said to be locked
   until its next ticker, whose ``state`` is what counts.
-- A ticker that has nothing to say for long is asked for anew: its first frame comes at once.
+- A ticker comes when something has changed, which may take seconds where little happens: an unchanged mark is
+  confirmed by poll, and a ticker that is silent for longer is asked for anew: its first frame comes at once.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ import msgspec
 from monitor.core.contract import LiquidationRule, TierTable
 from monitor.venues.base import PORTFOLIO_MARGIN, Connection, Feature, Limits, Request, Stream, Venue, Word
 from monitor.venues.deribit_contracts import NAME, Contracts
-from monitor.venues.deribit_rest import polls
+from monitor.venues.deribit_rest import CONFIRM_SECONDS, polls
 from monitor.venues.deribit_wire import decode
 
 _LINEAR = LiquidationRule(
@@ -77,7 +78,7 @@ SYMBOLS_PER_CONNECTION = 100
 """Two channels a contract: 200 names in one subscription are known to be taken."""
 
 QUIET_SECONDS = 2.0
-"""The longest normal silence of a ticker: prices move with the index, which is worked out every second."""
+"""The longest normal silence of a contract that is traded: prices move with the index, worked out every second."""
 
 HEARTBEAT = '{"jsonrpc":"2.0","id":0,"method":"public/set_heartbeat","params":{"interval":30}}'
 ALIVE = '{"jsonrpc":"2.0","id":0,"method":"public/test","params":{}}'
@@ -97,7 +98,7 @@ def connections(symbols: Sequence[str], base: str) -> list[Connection]:
     found: list[Connection] = []
     for start in range(0, len(symbols), SYMBOLS_PER_CONNECTION):
         part, suffix = symbols[start : start + SYMBOLS_PER_CONNECTION], "" if start == 0 else f"-{len(found) // 2 + 1}"
-        streams = [Stream(f"ticker.{symbol}.100ms", (symbol,), "mark", QUIET_SECONDS) for symbol in part]
+        streams = [Stream(f"ticker.{symbol}.100ms", (symbol,), "mark", CONFIRM_SECONDS) for symbol in part]
         streams += [Stream(f"trades.{symbol}.100ms", (symbol,), None, 0.0) for symbol in part]
         if start == 0:
             streams += [Stream(name, (), None, 0.0) for name in ("instrument.state.future.any", "platform_state")]
@@ -174,12 +175,15 @@ def no_tiers(_symbol: str) -> TierTable | None:
     return None
 
 
+TICKER = "ticker.{instrument}.100ms"
+
+
 def _feature(fact: str, note: str = "") -> Feature:
-    return Feature(fact, "stream", "ticker.{instrument}.100ms", QUIET_SECONDS, note)
+    return Feature(fact, "stream", TICKER, QUIET_SECONDS, note)
 
 
 FEATURES = (
-    _feature("mark"),
+    Feature("mark", "stream", TICKER, CONFIRM_SECONDS, "confirmed by public/get_book_summary_by_currency"),
     _feature("index"),
     _feature("last"),
     _feature("funding", "per 8 hours, charged all the time"),
@@ -207,7 +211,7 @@ def _venue(symbols: Sequence[str]) -> Venue:
             connects=32,  # that many may be open at once
             connect_window_seconds=60.0,
         ),
-        expected_intervals=dict.fromkeys(("mark", "index", "last", "book"), QUIET_SECONDS),
+        expected_intervals={"mark": CONFIRM_SECONDS} | dict.fromkeys(("index", "last", "book"), QUIET_SECONDS),
         decode=partial(decode, contracts),
         connections=connections,
         subscribe=talk.subscribe,

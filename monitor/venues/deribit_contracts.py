@@ -57,3 +57,12 @@ def index_of(symbol: str) -> str:
     """
     pair = symbol.partition("-")[0].lower()
     return pair if "_" in pair else f"{pair}_usd"
+
+
+def settled_in(symbol: str) -> str:
+    """Return the currency in which a contract settles, by which the venue groups its contracts.
+
+    >>> settled_in("ETH-PERPETUAL"), settled_in("SOL_USDC-PERPETUAL")
+    ('ETH', 'USDC')
+    """
+    return symbol.partition("-")[0].rpartition("_")[2]

@@ -238,6 +238,17 @@ async def test_a_ticker_begins_at_once_and_counts_in_dollars_or_coins(rpc):
     assert inverse["best_bid_amount"] % 10.0 == 0.0
 
 
+async def test_a_ticker_that_would_say_the_same_again_is_not_sent(venue, rpc):
+    await rpc.subscribe(f"ticker.{SOL}.100ms")
+    venue.push()
+    assert len(await rpc.everything()) == 2
+    venue.beat(1)
+    assert not await rpc.everything()
+    venue.set_mark(SOL, 131.5)
+    venue.beat(2)
+    assert [row["mark_price"] for row in data(await rpc.everything())] == [131.5]
+
+
 async def test_a_dated_future_has_no_funding(rpc):
     await rpc.subscribe("ticker.BTC-25DEC26.100ms")
     (row,) = data([await rpc.hear()])

@@ -167,6 +167,23 @@ def test_what_is_no_price_never_becomes_one(field, value):
         assert [e for e in events if isinstance(e, ev.Rejected)]
 
 
+@pytest.mark.parametrize("time", [-5, 7, 1795190400, 1795190400000000, 10**30, -(10**30)])
+def test_a_funding_time_that_is_none_costs_the_funding_rate_alone(time):
+    message = json.loads((HERE / "ws_mark_price.json").read_text())
+    message["data"]["T"] = time
+    single = binance.decode(json.dumps(message).encode())
+    assert near(single)[:2] == near(BTC_MARK[:2])
+    assert [type(e) for e in single[2:]] == [ev.Rejected]
+    array = binance.decode(json.dumps([message["data"], message["data"]]).encode())
+    assert near([e for e in array if not isinstance(e, ev.Rejected)]) == near(BTC_MARK[:2] * 2)
+
+
+def test_the_symbol_says_whose_a_liquidation_is_wherever_its_pair_stands():
+    message = json.loads((HERE / "ws_force_order_single_stream.json").read_text())
+    message["data"]["o"]["ps"] = "BTCUSDT"
+    assert near(binance.decode(json.dumps(message).encode())) == near(FRAMES["ws_force_order_single_stream"])
+
+
 @pytest.mark.parametrize("value", ["NaN", "-1", "inf", "1e30", "", "1_000", "0x10", None, True, [], {}])
 @pytest.mark.parametrize("place", [0, 1], ids=["price", "quantity"])
 @pytest.mark.parametrize("side", ["b", "a"])
@@ -273,6 +290,41 @@ def test_premium_index_gives_the_running_estimate_as_funding_rate():
             ev.FundingRate(V, "FOOUSDT", 0.00007412, FUNDING, T),
         ]
     )
+
+
+@pytest.mark.parametrize("time", [7, 1795190400])
+def test_a_polled_funding_time_that_is_none_costs_the_funding_rate_alone(time):
+    body = spoiled("get_premium_index", [0, "nextFundingTime"], time)
+    events = [e for e in POLLS["premiumIndex"].decode(body, T) if e.symbol == "BTCUSDT"]
+    assert near(events) == near([*BTC_MARK[:2], refused("premiumIndex", "bad_time", "BTCUSDT")])
+
+
+@pytest.mark.parametrize("date", [0, -1, 4133404800, 10**30, 10**400])
+def test_a_delivery_date_that_is_none_is_absent(date):
+    body = spoiled("get_exchange_info", ["symbols", 0, "deliveryDate"], date)
+    (btc, *_) = POLLS["exchangeInfo"].decode(body, T)
+    assert (btc.symbol, btc.status, btc.delivery_time) == ("BTCUSDT", "TRADING", None)
+
+
+@pytest.mark.parametrize("value", ["", "NaN", "-1", "1e30", None])
+def test_a_contract_without_a_usable_fee_or_tick_has_terms_all_the_same(value):
+    body = json.loads((HERE / "get_exchange_info.json").read_text())
+    btc = body["symbols"][0]
+    btc["liquidationFee"] = value
+    for found in btc["filters"]:
+        found["tickSize"] = value
+    (terms, *_) = POLLS["exchangeInfo"].decode(json.dumps(body).encode(), T)
+    assert (terms.symbol, terms.watchable) == ("BTCUSDT", True)
+    assert (terms.tick_size, terms.liquidation_fee_rate) == (None, None)
+
+
+@pytest.mark.parametrize("value", ["", "NaN", "7", None])
+def test_a_cap_that_is_none_costs_itself_alone(value):
+    body = json.loads((HERE / "get_funding_info.json").read_text())
+    (btc,) = [row for row in body if row["symbol"] == "BTCUSDT"]
+    btc["adjustedFundingRateCap"] = value
+    events = POLLS["fundingInfo"].decode(json.dumps(body).encode(), T)
+    assert events[0] == ev.FundingTerms(V, "BTCUSDT", 4 * 3600.0, None, -0.003)
 
 
 def test_funding_info_gives_the_interval_and_eight_hours_where_a_symbol_is_absent():

@@ -421,7 +421,7 @@ def test_prices_and_books_have_connections_of_their_own():
     assert (market.name, depth.name) == ("market", "depth")
     assert {market.url, depth.url} == {"ws://x/ws/api/v2"}
     assert [(s.name, s.symbols, s.field, s.expected_interval) for s in (*market.streams, *depth.streams)] == [
-        ("ticker.BTC-PERPETUAL.100ms", (BTC,), "mark", 2.0),
+        ("ticker.BTC-PERPETUAL.100ms", (BTC,), "mark", 5.0),
         ("trades.BTC-PERPETUAL.100ms", (BTC,), None, 0.0),
         ("instrument.state.future.any", (), None, 0.0),
         ("platform_state", (), None, 0.0),
@@ -509,12 +509,39 @@ def test_a_body_of_another_shape_raises_a_wire_error(resource, body):
         poll.decode(body, 5.0)
 
 
-def test_the_polls_ask_for_all_futures_at_once():
-    found = {p.resource: (p.path, dict(p.params), p.essential) for p in deribit.VENUE.polls(WATCHED)}
-    assert found == {
-        "time": ("/api/v2/public/get_time", {}, True),
-        "instruments": ("/api/v2/public/get_instruments", {"currency": "any", "kind": "future"}, True),
-    }
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"result":{}}', b"[" * 50_000, message("get_error")])
+def test_a_summary_of_another_shape_raises_a_wire_error(body):
+    with pytest.raises(WireError):
+        deribit.VENUE.polls((BTC,))[-1].decode(body, 5.0)
+
+
+def test_the_polls_ask_for_all_futures_at_once_and_for_marks_by_currency():
+    summary = "/api/v2/public/get_book_summary_by_currency"
+    assert [
+        (p.resource, p.path, dict(p.params), p.essential) for p in deribit.VENUE.polls((*WATCHED, "X-PERPETUAL"))
+    ] == [
+        ("time", "/api/v2/public/get_time", {}, True),
+        ("instruments", "/api/v2/public/get_instruments", {"currency": "any", "kind": "future"}, True),
+        ("book_summary", summary, {"currency": "BTC", "kind": "future"}, False),
+        ("book_summary", summary, {"currency": "ETH", "kind": "future"}, False),
+        ("book_summary", summary, {"currency": "USDC", "kind": "future"}, False),
+    ]
+
+
+def test_a_summary_confirms_the_marks_of_watched_contracts_with_the_time_of_the_answer():
+    assert polled("book_summary", "get_book_summary", (USDC, SOL)) == [
+        refused("book_summary", "bad_row"),
+        ev.MarkPrice(V, USDC, 90012.41, T),
+        refused("mark_price", "bad_price", SOL),
+    ]
+
+
+def test_a_contract_of_which_nothing_changes_keeps_its_connection_and_its_mark():
+    """Tickers come with changes alone: silences of nine seconds were seen."""
+    (confirms,) = [p for p in deribit.VENUE.polls((SOL,)) if p.resource == "book_summary"]
+    mark = deribit.connections([SOL], "ws://x")[0].streams[0]
+    assert confirms.interval_seconds == mark.expected_interval == deribit.VENUE.expected_intervals["mark"]
+    assert 9.0 < 3.0 * mark.expected_interval <= 30.0
 
 
 # --- recorded frames ---------------------------------------------------------------------------------------

@@ -415,6 +415,25 @@ def test_a_newer_level_ends_the_older_ones_that_it_crosses():
     assert (book.best_bid, book.best_ask) == (90010.0, 90011.0)
 
 
+@pytest.mark.parametrize("odd", [(), ({"price": "x", "size": "1"},)], ids=["quick", "careful"])
+def test_a_book_that_begins_crossed_is_used_without_what_crosses(odd):
+    whole = json.loads(frame("ws_book_snapshot"))
+    whole["contents"] = {
+        "bids": [{"price": p, "size": s} for p, s in (("90010", "2"), ("90014", "1"), ("90013", "0"))],
+        "asks": [{"price": p, "size": s} for p, s in (("90020", "5"), ("90012", "0.75"), ("90013", "0.5"))] + [*odd],
+    }
+    book = OrderBook()
+    for event in decoded(whole):
+        if isinstance(event, ev.BookChange):
+            assert book.apply(event, 1.0)
+    assert (book.levels("sell"), book.levels("buy")) == ([(90010.0, 2.0)], [(90013.0, 0.25), (90020.0, 5.0)])
+
+
+def test_a_chain_that_has_halted_is_noticed_as_soon_as_its_prices_are_confirmed():
+    """The confirmed price of a chain that stands still looks as fresh as any."""
+    assert POLLS["height"].interval_seconds <= POLLS["oraclePrices"].interval_seconds
+
+
 def test_what_follows_after_a_snapshot_is_not_older_than_it():
     snapshot = dydx.VENUE.decode(frame("ws_markets_snapshot"), T + 1.5)[0]
     update = dydx.VENUE.decode(frame("ws_oracle_prices"), T + 1.6)[0]
@@ -435,7 +454,7 @@ def test_paths_and_what_must_be_read_before_the_start():
         ("time", "/v4/time", True, 600.0),
         ("perpetualMarkets", "/v4/perpetualMarkets", True, 3600.0),
         ("oraclePrices", "/v4/perpetualMarkets", False, 5.0),
-        ("height", "/v4/height", False, 30.0),
+        ("height", "/v4/height", False, 5.0),
         (
             "insuranceFund",
             "/cosmos/bank/v1beta1/balances/dydx1c7ptc87hkd54e3r7zjy92q29xkq7t79w64slrq",
