@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from monitor.core.alert_event import AlertEvent
-from monitor.core.events import Event, Rejected, VenueTime
+from monitor.core.events import Event, Liquidation, Rejected, VenueTime
 from monitor.errors import WireError
 from monitor.feed.conflate import Conflator
 from monitor.feed.settings import FeedSettings
@@ -27,6 +27,10 @@ Apply = Callable[[Event, float], Sequence[AlertEvent]]
 Announce = Callable[[Sequence[AlertEvent]], None]
 
 SAMPLE_BYTES = 200
+REMEMBERED = 5000
+OVERLAP_SECONDS = 300.0
+"""So many liquidations are remembered, for so long, to tell one that two connections bring from two."""
+
 LAG_BOUNDS_SECONDS = (-5.0, 86_400.0)
 """Event times further off than this are wrong, not late (R5); the engine refuses them."""
 
@@ -71,6 +75,9 @@ class Intake:
         """K: the venue's time less the boot clock; our wall clock stands in for it until the venue was asked."""
         self._venue_clock_known = False
         self._bug: Exception | None = None
+        self._line: Trace | None = None
+        """The connection whose frame is being delivered."""
+        self._liquidations: dict[tuple[str, str, float, float, float], tuple[Trace | None, float]] = {}
 
     def take(self, frame: bytes, trace: Trace) -> bool:
         """Decode *frame* and bring its events to the engine; *trace* learns what kind of frame it was.
@@ -93,11 +100,15 @@ class Intake:
             self.stats.messages[OTHER] += 1
             return False
         self._note(events, now, trace)
+        self._line = trace
         if self.taken <= self._burst_frames:
             for event in events:
                 self.deliver(event, now)
         else:
             for event in events:
+                if type(event) is Liquidation:  # it is known only now which line brought it
+                    self.deliver(event, now)
+                    continue
                 for _, due, arrived in self._conflator.add(event, now):
                     self.deliver(due, arrived)
         return True
@@ -111,12 +122,28 @@ class Intake:
         kind = type(event)
         if kind is Rejected:
             self.stats.rejected.add(event.reason)  # type: ignore[union-attr]
+        elif kind is Liquidation:
+            if self._told_by_another_line(event, now):  # type: ignore[arg-type]
+                return
         elif kind is VenueTime:
             self._venue_clock = event.event_time - now  # type: ignore[union-attr]
             self._venue_clock_known = True
         alerts = self._apply(event, now)
         if alerts:
             self._announce(alerts)
+
+    def _told_by_another_line(self, event: Liquidation, now: float) -> bool:
+        """Return whether another connection has brought the same liquidation: while one takes over from another, both
+        do. The same one twice from one connection are two.
+        """
+        key = (event.symbol, event.position_side, event.contracts, event.price, event.event_time)
+        line, _ = self._liquidations.pop(key, (self._line, now))
+        self._liquidations[key] = line, now
+        while (
+            len(self._liquidations) > REMEMBERED or now - next(iter(self._liquidations.values()))[1] > OVERLAP_SECONDS
+        ):
+            del self._liquidations[next(iter(self._liquidations))]
+        return line is not self._line
 
     def decode_body(self, decode: Callable[[bytes, float], list[Event]], body: bytes, now: float) -> list[Event]:
         """Return the events of a REST body. Raises ``WireError``, which is counted here."""

@@ -21,7 +21,18 @@ from monitor.errors import WireError
 from monitor.venues.base import Poll
 from monitor.venues.bybit_ticker import NAME, Ticker, on_ticker, on_ticker_carefully
 from monitor.venues.bybit_wire import on_pool
-from monitor.venues.wire import FIRST_MS, Milliseconds, Price, Quantity, common_coin, number, parsed, read, rows
+from monitor.venues.wire import (
+    FIRST_MS,
+    LAST_MS,
+    Milliseconds,
+    Price,
+    Quantity,
+    common_coin,
+    number,
+    parsed,
+    read,
+    rows,
+)
 
 CONFIRM_SECONDS = 5.0
 """How often all prices are read: a price that stands still comes on no stream."""
@@ -167,9 +178,11 @@ def _terms(row: _Instrument, out: list[Event]) -> None:
             status=row.status,
             watchable=row.status == "Trading",
             tick_size=row.priceFilter.tickSize,
-            delivery_time=row.deliveryTime / 1000 if row.deliveryTime >= FIRST_MS else None,
+            delivery_time=row.deliveryTime / 1000 if FIRST_MS <= row.deliveryTime < LAST_MS else None,
         )
     )
+    if row.deliveryTime and not FIRST_MS <= row.deliveryTime < LAST_MS:
+        out.append(ev.Rejected(NAME, "instruments-info", "bad_time", row.symbol))
     if 0 < row.fundingInterval <= DAY_MINUTES:
         cap, floor = number(row.upperFundingRate, -1.0, 1.0), number(row.lowerFundingRate, -1.0, 1.0)
         out.append(ev.FundingTerms(NAME, row.symbol, row.fundingInterval * 60.0, cap, floor))

@@ -9,9 +9,11 @@ Traps of the wire, each with a payload in ``tests/venues/hyperliquid/``:
 
 - An unknown coin, or one in the wrong case, costs the whole connection within 100 ms, without an error or a close
   frame: only names that the latest ``meta`` of their dex lists are ever sent.
-- One subscription a frame; errors are a text without an id that quotes the frame.
+- One subscription a frame; errors are a text without an id that quotes the frame, except when an address follows too
+  many accounts: that text quotes nothing.
 - ``activeAssetCtx`` comes about once a second, changed or not (mark and oracle move every 3 s), and carries no time: the
-  arrival is as near as we can know, and a venue that is frozen may go on repeating itself.
+  arrival is as near as we can know, and a venue that is frozen may go on repeating itself: the time of a book, read every
+  10 s, tells.
 - Funding is hourly and its next time is not sent: it is the next full hour.
 - There is no last price; the first frame of ``trades`` is a backlog, recognised by its times alone.
 - ``l2Book`` sends whole books. The default has 20 levels every 5.4 s, ``fast`` 5 levels every 0.54 s, and nothing tells
@@ -48,7 +50,7 @@ from monitor.core.contract import LiquidationRule, TierTable, build_deductions
 from monitor.venues.base import SHIPPED, Connection, Feature, Keepalive, Limits, Request, Stream, Venue
 from monitor.venues.hyperliquid_rest import Names, dex_of, polls
 from monitor.venues.hyperliquid_rows import NAME
-from monitor.venues.hyperliquid_wire import decode, hear
+from monitor.venues.hyperliquid_wire import FILL_ACCOUNTS, decode, hear
 
 RULES = {
     "linear": LiquidationRule(
@@ -71,9 +73,6 @@ SUBSCRIPTIONS = 800
 """An address may hold 1,000: the rest is room for the successor of a connection, which carries the same once more."""
 
 STREAMS_PER_CONNECTION = 200
-
-FILL_ACCOUNTS = 7
-"""Accounts of the backstop whose fills are followed; of the ten that an address may follow three are left to others."""
 
 _ALONE = {
     "BTC": ((0.0, 40), (150e6, 20)),
@@ -114,6 +113,7 @@ def connections(symbols: Sequence[str], base: str) -> list[Connection]:
     url, room = f"{base.rstrip('/')}/ws", SUBSCRIPTIONS - FILL_ACCOUNTS
     share = max(1, min(4, room // max(1, len(symbols))))
     served = symbols[:room]
+    after = "perpDexs" if all(map(dex_of, symbols)) else "meta"  # a dex that is gone keeps nobody waiting for its own
     kinds = [("prices", partial(_prices, share), min(3, share))] + ([("depth", _book, 1)] if share == 4 else [])
     found: list[Connection] = []
     for label, streams_of, cost in kinds:
@@ -121,7 +121,7 @@ def connections(symbols: Sequence[str], base: str) -> list[Connection]:
         for start in range(0, len(served), most):
             streams = tuple(stream for symbol in served[start : start + most] for stream in streams_of(symbol))
             name = f"{label}-{start // most + 1}" if start else label
-            found.append(Connection(name, url, streams, after="meta"))
+            found.append(Connection(name, url, streams, after=after))
     if any(not dex_of(symbol) for symbol in symbols):
         fills = tuple(Stream(f"userFills:{number}", (), None, 0.0) for number in range(FILL_ACCOUNTS))
         found.append(Connection("liquidations", url, fills, after="vaultDetails"))

@@ -2,7 +2,8 @@
 
 Traps: states (``ctxs``) carry no names and belong to ``meta.universe`` by their place, delisted contracts included;
 margin tables below 50 are not listed, they mean one tier of that leverage; a dex that does not exist is answered with
-500, so ``perpDexs`` says which there are; the account value of the HLP vault moves with deposits too.
+500, so ``perpDexs`` says which there are; the account value of the HLP vault moves with deposits too; a venue that stands
+still (an upgrade) may go on answering, and only the time of a book says how old it all is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -34,6 +36,9 @@ COLLATERAL = {0: "USDC", 235: "USDE", 268: "USDT0", 360: "USDH"}
 """Spot tokens in which a dex keeps its margin, by number."""
 
 HOUR = 3600.0
+BEHIND_SECONDS = 10.0
+"""How often the time of a book is read."""
+
 RATE_BOUND = 0.04
 """No hour is charged more than this on the venue's own contracts; builders set their own."""
 
@@ -95,6 +100,10 @@ class _Dex(msgspec.Struct):
 
 
 class _Status(msgspec.Struct):
+    time: Milliseconds
+
+
+class _Book(msgspec.Struct):
     time: Milliseconds
 
 
@@ -246,22 +255,28 @@ def _time(body: bytes, _received: float) -> list[Event]:
     return [ev.VenueTime(NAME, read(body, _Status).time / 1000.0)]
 
 
+def _behind(body: bytes, received: float) -> list[Event]:
+    """Say how old the newest book is: states carry no time, and are repeated by a venue that stands still."""
+    return [ev.VenueBehind(NAME, received - read(body, _Book).time / 1000.0, received)]
+
+
 # --- what to read ----------------------------------------------------------------------------------------------
 
 
 def polls(names: Names, symbols: Sequence[str]) -> list[Poll]:
-    """Return what to read about *symbols*; each dex answers for itself, under the same resource."""
+    """Return what to read about *symbols*. Each dex answers for itself: nobody waits for one that is gone."""
     watched = frozenset(symbols)
     dexes = sorted({dex_of(symbol) for symbol in symbols})
     own = tuple(sorted(symbol for symbol in watched if not dex_of(symbol)))
     found = [_poll("exchangeStatus", {}, 2, 600.0, _time)]
-    if any(dexes):
-        built = frozenset(symbol for symbol in watched if dex_of(symbol))
-        found.append(_poll("perpDexs", {}, 20, HOUR, partial(_dexes, built)))
     for resource, interval, decode in (("meta", HOUR, _meta), ("metaAndAssetCtxs", 60.0, _states)):
         for dex in dexes:
             of_dex = frozenset(symbol for symbol in watched if dex_of(symbol) == dex)
             found.append(_poll(resource, {"dex": dex}, 20, interval, partial(decode, names, dex, of_dex)))
+    if any(dexes):
+        built = frozenset(symbol for symbol in watched if dex_of(symbol))
+        found.append(_poll("perpDexs", {}, 20, HOUR, partial(_dexes, built)))
+    found.append(replace(_poll("l2Book", {"coin": "BTC"}, 2, BEHIND_SECONDS, _behind), essential=False))
     if own:
         found.append(_poll("vaultDetails", {"vaultAddress": HLP}, 20, 60.0, partial(_vault, names, own)))
     return found
@@ -271,4 +286,5 @@ def _poll(
     kind: str, words: dict[str, str], weight: int, interval: float, decode: Callable[[bytes, float], list[Event]]
 ) -> Poll:
     body = json.dumps({"type": kind, **words}).encode()
-    return Poll(kind, "/info", {}, weight, interval, decode, body=body, terms=kind == "meta")
+    resource = f"{kind} {words['dex']}" if kind == "meta" and words["dex"] else kind
+    return Poll(resource, "/info", {}, weight, interval, decode, body=body, terms=kind == "meta")

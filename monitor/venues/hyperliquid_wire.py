@@ -22,6 +22,11 @@ from monitor.venues.wire import next_full_hour, number, parsed, price, seconds
 GREETING = b"Websocket connection established"
 """Plain text with which older servers began."""
 
+FILL_ACCOUNTS = 7
+"""Accounts of the backstop whose fills are followed; of the ten that an address may follow three are left to others."""
+
+TOO_MANY_ACCOUNTS = "total users"
+
 _message = msgspec.json.Decoder(
     rows.ContextMessage | rows.TradesMessage | rows.BookMessage | rows.BestMessage | rows.FillsMessage, strict=False
 ).decode
@@ -232,11 +237,16 @@ class _Asked(msgspec.Struct):
 
 
 def hear(frame: bytes) -> Word | None:
-    """Return the refusal in an error, which quotes our frame and has no id. Being told twice is no refusal."""
+    """Return the refusal in an error, which quotes our frame and has no id. Being told twice is no refusal.
+
+    Of too many accounts the venue does not say whose fills it left out: all are asked for once more.
+    """
     try:
         text = msgspec.json.decode(frame, type=_Error).data
         if text.startswith("Already"):
             return None
+        if TOO_MANY_ACCOUNTS in text:
+            return Word(refused=tuple(f"userFills:{number}" for number in range(FILL_ACCOUNTS)), reason=text)
         quoted = text[text.index("{") :].encode()
         asked = msgspec.json.decode(quoted, type=_Asked).subscription
         asked = asked or msgspec.json.decode(quoted, type=_Subscription)

@@ -27,6 +27,8 @@ Traps of the wire, each with a payload in ``tests/venues/lighter/``:
   hour, open interest in USD here and in coins over REST.
 - Three units of time: ``timestamp`` is milliseconds, ``transaction_time`` and ``last_updated_at`` microseconds, that of
   ``/`` seconds. A trade's ``timestamp`` is its block's, which may have begun 20 seconds before.
+- A frame's ``timestamp`` is when it was sent, and answers have none: of a halted venue both repeat the last prices as
+  if they were new. They are taken for late once no market at all has moved for 30 s.
 - The first frame of ``trade`` is a backlog, and the first update may repeat its liquidations.
 - A takeover by the pool (LLP) and ADL are no ``liquidation`` but a ``deleverage``: the severe ones would be missed.
 - A book's ``nonce`` must be the next one's ``begin_nonce``; ``offset`` jumps and means nothing.
@@ -165,6 +167,7 @@ def _venue(markets: Markets) -> Venue:
             control_messages_per_second=2,
             lifetime_seconds=86_400.0,
             frame_bytes=4 << 20,  # a whole book
+            quiet={405: 60.0},  # its firewall's word for too many requests
             connects=60,
             connect_window_seconds=60.0,
         ),

@@ -6,9 +6,16 @@ from collections.abc import Iterable, Mapping
 
 NAME = "lighter"
 
+SILENT_SECONDS = 30.0
+"""Of some 150 markets one always moves: when the stream has told of none for so long, the sequencer may have halted."""
+
+DOUBTFUL_SECONDS = 5.0
+"""The age given to prices then that have no time of their own: late enough to prove nothing, good enough to alarm."""
+
 
 class Markets:
-    """The names of the watched markets, learned from the venue's own answers. Names only, never facts.
+    """The names of the watched markets, learned from the venue's own answers, and when the venue last spoke of any
+    market. No facts.
 
     >>> markets = Markets(["ETH"])
     >>> markets.learn("0", "ETH")
@@ -21,10 +28,16 @@ class Markets:
         """None: all of them."""
         self._symbols: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
+        self.spoke: float | None = None
+        """Venue time of the latest frame that told of markets which moved, watched or not; at first, of any."""
 
     def watches(self, symbol: str) -> bool:
         """Return whether *symbol* is one that somebody watches."""
         return symbol != "" and (self._watched is None or symbol in self._watched)
+
+    def silent(self, now: float) -> bool:
+        """Return whether no market has moved for too long: what is repeated then proves nothing."""
+        return self.spoke is not None and now - self.spoke > SILENT_SECONDS
 
     def learn(self, number: str, symbol: str) -> None:
         """Note that the market *number* is *symbol*, and no other is; what is not watched is not noted."""

@@ -1,8 +1,9 @@
 """Lighter: the public REST resources, polled.
 
 Traps: without an account 60 requests a minute are allowed in all, whatever their weight; fractions of margin are basis
-points, fees percent; open interest is in coins here; there is no time in an answer but in that of ``/``, which
-is in whole seconds; ``index`` of ``publicPoolsMetadata`` is an exclusive upper bound.
+points, fees percent; open interest is in coins here; there is no time in an answer but in that of ``/``, which is in
+whole seconds, so that a venue that has halted answers like a calm one; ``index`` of ``publicPoolsMetadata`` is an
+exclusive upper bound.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues import wire
 from monitor.venues.base import Poll
-from monitor.venues.lighter_names import NAME, Markets
+from monitor.venues.lighter_names import DOUBTFUL_SECONDS, NAME, Markets
 from monitor.venues.lighter_trades import LLP_ACCOUNT
 from monitor.venues.wire import Raw, common_coin, number, read, seconds
 
@@ -143,10 +144,13 @@ def _contract(row: _Market, received: float, out: list[Event]) -> None:
     out.append(ev.TierTableChanged(NAME, row.symbol, tiers, received, leverages))
 
 
-def _prices(watched: frozenset[str], body: bytes, received: float) -> list[Event]:
-    """Prices that may not have moved, as far as they are given here, and the status; none has a time of its own."""
+def _prices(markets: Markets, watched: frozenset[str], body: bytes, received: float) -> list[Event]:
+    """Prices that may not have moved, as far as they are given here, and the status; none has a time of its own.
+
+    A venue that has halted repeats its last prices for ever: they are taken for new only while its stream speaks.
+    """
     out: list[Event] = []
-    time = received - ANSWER_AGE_SECONDS
+    time = received - (DOUBTFUL_SECONDS if markets.silent(received) else ANSWER_AGE_SECONDS)
     for row in wire.rows(read(body, _Details).order_book_details, _Prices, NAME, "orderBookDetails", out):
         if row.symbol in watched:
             if row.status:
@@ -184,7 +188,7 @@ def polls(markets: Markets, symbols: Sequence[str]) -> list[Poll]:
     return [
         Poll("time", "/", {}, 1, 600.0, _time),
         Poll("orderBookDetails", details, PERPETUALS, 1, 3600.0, partial(_terms, markets, watched), terms=True),
-        Poll("prices", details, PERPETUALS, 1, CONFIRM_SECONDS, partial(_prices, watched), essential=False),
+        Poll("prices", details, PERPETUALS, 1, CONFIRM_SECONDS, partial(_prices, markets, watched), essential=False),
         Poll(
             "publicPoolsMetadata",
             "/api/v1/publicPoolsMetadata",

@@ -16,7 +16,7 @@ from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues import lighter_rows as rows
 from monitor.venues.base import Word
-from monitor.venues.lighter_names import NAME, Markets
+from monitor.venues.lighter_names import DOUBTFUL_SECONDS, NAME, Markets
 from monitor.venues.lighter_trades import FORCED, forced_closes
 from monitor.venues.wire import Milliseconds, Price, Quantity, next_full_hour, parsed, seconds
 
@@ -43,6 +43,7 @@ class Builder:
         out: list[Event] = []
         kind = type(found)
         if kind is rows.StatsFrame or kind is rows.AllStatsFrame:
+            time = self._stamp(time, whole=kind is rows.AllStatsFrame, told=bool(found.market_stats))
             for market_id, row in found.market_stats.items():
                 self.stats(market_id, row, time, out)
         elif kind is rows.BookFrame or kind is rows.WholeBookFrame:
@@ -54,6 +55,18 @@ class Builder:
         else:
             self.quotes(found.channel, found.ticker, time, out)
         return out
+
+    def _stamp(self, time: float, *, whole: bool, told: bool) -> float:
+        """Return as of when the prices of a frame are, and note that the venue spoke.
+
+        The first frame of a subscription has the time at which it was sent, however old its prices are: while the venue
+        stands still every new connection would bring them to life again.
+        """
+        markets = self.markets
+        doubtful = whole and markets.silent(time)
+        if told and (markets.spoke is None or not whole):
+            markets.spoke = time
+        return time - DOUBTFUL_SECONDS if doubtful else time
 
     def stats(self, market_id: str, row: rows.Stats, time: float, out: list[Event]) -> None:
         """Prices, the running funding rate in percent, open interest in USD."""
@@ -117,6 +130,7 @@ class Builder:
         found = message.get("market_stats") or {}
         if not isinstance(found, dict):
             raise WireError("markets must be an object", reason="malformed")
+        time = self._stamp(time, whole=message["type"] == "subscribed/market_stats", told=bool(found))
         found_rows = {str(found["market_id"]): found} if "market_id" in found else found
         for market_id, row in found_rows.items():
             if not isinstance(row, dict):

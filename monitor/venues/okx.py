@@ -147,7 +147,7 @@ def _control(operation: str, streams: Sequence[Stream], first_id: int) -> list[R
     for start in range(0, len(streams), STREAMS_PER_CONNECTION):
         part, number = tuple(streams[start : start + STREAMS_PER_CONNECTION]), str(first_id + len(found))
         words = {"id": number, "op": operation, "args": [_argument(stream) for stream in part]}
-        found.append(Request(json.dumps(words), part, number))
+        found.append(Request(json.dumps(words), part, number if operation == "subscribe" else ""))
     return found
 
 
@@ -157,7 +157,7 @@ def subscribe(streams: Sequence[Stream], first_id: int, _now: float) -> list[Req
 
 
 def unsubscribe(streams: Sequence[Stream], first_id: int, _now: float) -> list[Request]:
-    """Return the control frames that end *streams*."""
+    """Return the control frames that end *streams*. What cannot be ended is no refusal of anything."""
     return _control("unsubscribe", streams, first_id)
 
 

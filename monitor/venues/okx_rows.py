@@ -149,13 +149,18 @@ def _on_funding(_names: Names, row: Row, symbol: str, received: float, out: list
     time = _time_if_said(row, "ts")
     if time is None:
         time = received  # frames of old have no time of their own
-    due, after = _time_if_said(row, "fundingTime"), _time_if_said(row, "nextFundingTime")
+    due = _time_if_said(row, "fundingTime")
     raw = _plain(row, "fundingRate")
     rate = number(raw, -1.0, 1.0)
     if rate is None and _said(raw):
         out.append(ev.Rejected(NAME, "funding_rate", "bad_rate", symbol))
     elif rate is not None and due is not None:
         out.append(ev.FundingRate(NAME, symbol, rate, due, time))
+    try:
+        after = _time_if_said(row, "nextFundingTime")
+    except WireError as error:  # it costs the rhythm, not the rate
+        out.append(ev.Rejected(NAME, "funding_rate", error.reason, symbol))
+        return
     if due is None or after is None:
         return
     if not 0.0 < after - due <= DAY:

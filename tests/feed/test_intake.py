@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.core.events import MarkPrice, Rejected, VenueTime
-from monitor.feed.intake import Intake, Trace
+from monitor.core.events import Liquidation, MarkPrice, Rejected, VenueTime
+from monitor.feed.intake import REMEMBERED, Intake, Trace
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot, wall
 
@@ -130,3 +130,57 @@ async def test_the_time_of_the_last_message_is_shown_on_the_wall_clock(intake):
     assert intake.stats.last_message_time is None
     intake.take(b'{"ack": 1}', Trace())
     assert intake.stats.last_message_time == pytest.approx(wall(), abs=5.0)
+
+
+# --- one liquidation, two connections ------------------------------------------------------------------------------
+
+
+def liquidation(contracts=1.0, time=1.0):
+    return Liquidation("tiny", "BTC", "long", contracts, 100.0, "fill", time)
+
+
+@pytest.fixture
+def counting(tiny, engine):
+    """An intake whose frames are lists of liquidations: [[contracts, time], ...]."""
+
+    def decode(frame, _now):
+        return [liquidation(*row) for row in json.loads(frame)]
+
+    return Intake("tiny", decode, engine.apply, lambda _: None, FeedStats("tiny"), tiny.settings)
+
+
+async def test_a_liquidation_that_two_connections_bring_is_one(counting, engine):
+    old, new = Trace(), Trace()
+    for trace in (old, new):
+        counting.take(b"[[1.0, 5.0], [2.0, 5.0]]", trace)
+    assert engine.of(Liquidation) == [liquidation(1.0, 5.0), liquidation(2.0, 5.0)]
+
+
+async def test_two_that_look_alike_from_one_connection_are_two(counting, engine):
+    old, new = Trace(), Trace()
+    counting.take(b"[[1.0, 5.0], [1.0, 5.0]]", old)
+    counting.take(b"[[1.0, 5.0], [1.0, 5.0]]", new)
+    assert engine.of(Liquidation) == [liquidation(1.0, 5.0)] * 2
+
+
+async def test_what_the_newer_connection_brings_first_is_taken_from_it(counting, engine):
+    old, new = Trace(), Trace()
+    counting.take(b"[[1.0, 5.0]]", new)
+    counting.take(b"[[1.0, 5.0]]", old)
+    counting.take(b"[[1.0, 6.0]]", new)
+    assert engine.of(Liquidation) == [liquidation(1.0, 5.0), liquidation(1.0, 6.0)]
+
+
+async def test_in_a_burst_the_same_holds(counting, engine):
+    old, new = Trace(), Trace()
+    counting.taken = 10_000
+    for trace in (old, new):
+        counting.take(b"[[1.0, 5.0]]", trace)
+    await asyncio.sleep(0)
+    assert engine.of(Liquidation) == [liquidation(1.0, 5.0)]
+
+
+async def test_what_is_remembered_of_liquidations_is_bounded(counting):
+    for number in range(3 * REMEMBERED):
+        counting.take(f"[[1.0, {number}.0]]".encode(), Trace())
+    assert len(counting._liquidations) <= REMEMBERED

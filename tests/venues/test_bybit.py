@@ -463,6 +463,17 @@ def test_a_row_that_cannot_be_read_makes_no_symbol_unlisted():
     assert not [e for e in events if isinstance(e, ev.ContractStatus)]
 
 
+@pytest.mark.parametrize("end", ["1798185600", "1798185600000000", "9" * 400, "-1"])
+def test_an_end_of_trading_in_another_unit_is_rejected_and_the_terms_are_used(end):
+    body = json.loads(frame("get_instruments_linear"))
+    body["result"]["list"][0]["deliveryTime"] = end
+    events = POLLS["linear Trading", ""].decode(json.dumps(body).encode(), T)
+    symbol = body["result"]["list"][0]["symbol"]
+    (terms,) = [e for e in events if isinstance(e, ev.ContractTerms) and e.symbol == symbol]
+    assert terms.delivery_time is None
+    assert refused("instruments-info", "bad_time", symbol) in events
+
+
 def test_a_venue_without_contracts_is_not_believed_but_none_may_be_delivering():
     with pytest.raises(WireError):
         polled("linear Trading", "get_instruments_none")

@@ -251,6 +251,9 @@ def test_a_mutilated_frame_never_raises_anything_else(data):
 HEARD = {
     "ws_error_parse": Word(refused=("trades:BTC",), reason="Error parsing JSON into valid websocket request: "),
     "ws_error_user": Word(refused=(f"userFills:{MAKER}",), reason="Invalid subscription "),
+    "ws_error_users": Word(
+        refused=tuple(f"userFills:{n}" for n in range(7)), reason="Cannot track more than 10 total users."
+    ),
 }
 
 
@@ -259,13 +262,20 @@ def test_a_frame_without_facts_says_exactly_this(name):
     assert hyperliquid.hear(frame(name)) == HEARD.get(name)
 
 
+def test_too_many_accounts_refuse_the_streams_of_fills_that_there_are():
+    fills = hyperliquid.connections(["BTC"], "ws://x")[-1].streams
+    word = hyperliquid.hear(frame("ws_error_users"))
+    assert word is not None
+    assert set(word.refused) == {stream.name for stream in fills}
+
+
 # --- polls ---------------------------------------------------------------------------------------------------
 
 
 def bound(*symbols: str) -> tuple[hyperliquid.Venue, dict[tuple[str, str], hyperliquid.Poll]]:
     """Return the venue for these symbols and its polls by resource and dex."""
     venue = hyperliquid.VENUE.watching(symbols)
-    polls = {(p.resource, json.loads(p.body or b"{}").get("dex", "")): p for p in venue.polls(symbols)}
+    polls = {(p.resource.split()[0], json.loads(p.body or b"{}").get("dex", "")): p for p in venue.polls(symbols)}
     return venue, polls
 
 
@@ -275,6 +285,7 @@ READ = {
     ("meta", "xyz"): "get_meta_builder",
     ("metaAndAssetCtxs", ""): "get_meta_and_asset_ctxs",
     ("perpDexs", ""): "get_perp_dexs",
+    ("l2Book", ""): "get_l2_book",
     ("vaultDetails", ""): "get_vault_details",
     ("exchangeStatus", ""): "get_exchange_status",
 }
@@ -387,6 +398,21 @@ def test_a_dex_without_contracts_is_not_believed():
 
 def test_a_contract_of_a_dex_that_does_not_exist_is_not_listed():
     assert polled("perpDexs") == [ev.ContractStatus(V, "nope:GOLD", "not listed", watchable=False, event_time=NOW)]
+
+
+@pytest.mark.parametrize("symbols", [["BTC", "gone:GOLD"], ["aaa:GOLD", "xyz:GOLD"]])
+def test_nobody_waits_for_the_contracts_of_a_builder_that_is_gone(symbols):
+    venue, polls = bound(*symbols)
+    waited = {c.after for c in venue.connections(symbols, "ws://x")} - {"vaultDetails"}
+    builders = {p.resource for (kind, dex), p in polls.items() if kind == "meta" and dex}
+    assert waited < {p.resource for p in polls.values()} - builders
+    assert all(p.terms for p in polls.values() if p.resource in builders)
+
+
+@pytest.mark.parametrize("behind", [0.5, 31.0, 4000.0])
+def test_the_age_of_the_newest_book_is_told_since_states_have_no_time(behind):
+    (event,) = bound("BTC")[1]["l2Book", ""].decode(frame("get_l2_book"), T + 0.25 + behind)
+    assert event == ev.VenueBehind(V, behind, T + 0.25 + behind)
 
 
 def test_the_vault_stands_behind_the_venues_own_contracts_with_its_latest_value():

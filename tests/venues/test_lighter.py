@@ -15,6 +15,7 @@ from monitor.core.book import OrderBook
 from monitor.core.contract import ladder_problem
 from monitor.errors import WireError
 from monitor.venues import lighter
+from monitor.venues.base import Venue
 from monitor.venues.lighter_names import Markets
 from monitor.venues.lighter_wire import decoder
 
@@ -426,8 +427,10 @@ WATCHED = ["BTC", "ETH", "OLD", "GONE"]
 
 
 def polled(resource: str, body: bytes) -> list[ev.Event]:
-    polls = {p.resource: p for p in lighter.VENUE.watching(WATCHED).polls(WATCHED)}
-    return polls[resource].decode(body, T)
+    """Return the events of an answer that comes while the stream speaks."""
+    venue = lighter.VENUE.watching(WATCHED)
+    venue.decode(text("ws_stats_update"), T)
+    return {p.resource: p for p in venue.polls(WATCHED)}[resource].decode(body, T)
 
 
 def test_the_details_give_the_terms_of_watched_markets_and_which_are_not_listed():
@@ -467,6 +470,47 @@ def test_the_prices_of_the_details_confirm_those_of_the_stream_and_never_beat_a_
         ev.LastPrice(V, "BTC", 90010.7, T - 1.0),
         ev.OpenInterest(V, "BTC", 1999.75, T - 1.0),
     ]
+
+
+@pytest.mark.parametrize(("silent", "age"), [(29.0, 1.0), (31.0, 5.0), (4000.0, 5.0)])
+@pytest.mark.parametrize("update", ["ws_stats_update", "ws_stats_bad_values"])
+def test_prices_of_the_details_are_late_while_the_stream_tells_of_no_market(update, silent, age):
+    venue = lighter.VENUE.watching(WATCHED)
+    prices = next(p for p in venue.polls(WATCHED) if p.resource == "prices")
+    spoke = json.loads(text(update))["timestamp"] / 1000
+    venue.decode(text(update), T)
+    events = prices.decode(text("get_order_book_details"), spoke + silent)
+    assert ev.MarkPrice(V, "BTC", 90012.4, spoke + silent - age) in events
+
+
+def mark_of(venue: Venue, name: str, time: float) -> float:
+    """Return the event time of BTC's mark in a frame sent at *time*."""
+    sent = json.loads(text(name)) | {"timestamp": round(time * 1000)}
+    marks = (e for e in venue.decode(json.dumps(sent).encode(), time) if isinstance(e, ev.MarkPrice))
+    return next(e.event_time for e in marks if e.symbol == "BTC")
+
+
+def test_a_new_connection_does_not_bring_the_marks_of_a_halted_venue_to_life():
+    venue = lighter.VENUE.watching(WATCHED)
+    assert mark_of(venue, "ws_stats_all", T) == T  # nothing is known yet
+    assert mark_of(venue, "ws_stats_all", T + 29.0) == T + 29.0
+    assert mark_of(venue, "ws_stats_all", T + 31.0) == T + 26.0
+    assert mark_of(venue, "ws_stats_all", T + 62.0) == T + 57.0
+    assert mark_of(venue, "ws_stats_update", T + 63.0) == T + 63.0
+    assert mark_of(venue, "ws_stats_all", T + 64.0) == T + 64.0
+
+
+def test_what_a_new_connection_begins_with_does_not_prove_that_anything_moves():
+    venue = lighter.VENUE.watching(WATCHED)
+    prices = next(p for p in venue.polls(WATCHED) if p.resource == "prices")
+    for time in (T, T + 31.0):
+        mark_of(venue, "ws_stats_all", time)
+    events = prices.decode(text("get_order_book_details"), T + 32.0)
+    assert ev.MarkPrice(V, "BTC", 90012.4, T + 27.0) in events
+
+
+def test_the_firewalls_word_for_too_many_requests_is_obeyed():
+    assert lighter.VENUE.limits.quiet[405] >= 60.0
 
 
 def test_prices_that_the_details_do_not_have_are_no_news():

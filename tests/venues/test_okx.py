@@ -172,6 +172,15 @@ def test_the_quick_and_the_careful_way_agree(name):
     assert DECODER.decode_carefully(whole(name), T) == DECODER.decode(whole(name), T)
 
 
+@pytest.mark.parametrize("after", ["0", "1795219200", "soon"])
+def test_a_second_settlement_that_is_no_time_costs_the_rhythm_and_not_the_rate(after):
+    message = json.loads(whole("ws_funding_rate"))
+    message["data"][0]["nextFundingTime"] = after
+    rate, bad = DECODER.decode(json.dumps(message).encode(), T)
+    assert isinstance(rate, ev.FundingRate)
+    assert bad == refused("funding_rate", "bad_time")
+
+
 def test_every_message_that_is_kept_is_expected_somewhere():
     assert {path.stem for path in HERE.glob("ws_*.json")} == set(FRAMES)
 
@@ -360,6 +369,7 @@ def test_control_frames_name_channels_with_the_id_of_an_instrument_an_index_or_a
     }
     assert (request.streams, request.key) == (tuple(streams), "7")
     (request,) = okx.unsubscribe(streams[:1], 8, T)
+    assert request.key == ""  # the venue's no to that ("too often") must not stop what is asked for anew
     assert json.loads(request.text) == {"id": "8", "op": "unsubscribe", "args": [{"channel": "books", "instId": BTC}]}
 
 
