@@ -55,7 +55,7 @@ def check_watchable(
                 continue  # that problem is noted already
             terms = accounts.terms[account.name][position.symbol]
             if live is not None:
-                _check_proxy(position, terms, place, live, problems, needed=proxied)
+                _check_proxy(position.symbol, terms, place, live, venues, problems, needed=proxied)
             rule = terms.rule(rules.get(account.venue, {}))
             if kinds is not None and terms.kind not in kinds:
                 what = f"{terms.kind} contracts of {account.venue} cannot be watched yet ({position.name} is one)"
@@ -68,23 +68,34 @@ def check_watchable(
                 continue  # the venue tells everybody its ladders, or nobody asks for one here
             elif not (terms.table or position.symbol in fetched or _told(position, rule)):
                 _check_ladder(position, account.venue, place, shipped, problems)
+        for asset, place in zip(account.assets, accounts.places.assets.get(account.name, ()), strict=False):
+            if asset.symbol and live is not None:
+                terms = accounts.terms[account.name][asset.symbol]
+                _check_proxy(asset.symbol, terms, place, live, venues, problems, needed=proxied)
     warnings += _idle(accounts)
 
 
 def _check_proxy(
-    position: Position, terms: SymbolTerms, place: Place, live: Live, problems: Problems, *, needed: bool
+    symbol: str,
+    terms: SymbolTerms,
+    place: Place,
+    live: Live,
+    venues: Mapping[str, VenueSettings],
+    problems: Problems,
+    *,
+    needed: bool,
 ) -> None:
     """Note a contract of a venue without a feed that nothing stands in for, and a proxy that cannot be one."""
     if terms.proxy is None:
         if needed:
-            how = f"write terms.{position.symbol}.proxy_mark: {{venue: ..., symbol: ...}}"
+            how = f"write terms.{symbol}.proxy_mark: {{venue: ..., symbol: ...}}"
             problems.add(place, f"a proxy_only venue has no marks of its own: {how}")
         return
     said = terms.places.get("proxy_mark", place)
     if not needed:
         problems.add(said, "only for a venue with proxy_only: true: this one has marks of its own")
-    elif not live.get(terms.proxy[0]):
-        problems.add(said, f"expected a venue that can be watched, got {terms.proxy[0]}")
+    elif not live.get(terms.proxy[0]) or venues.get(terms.proxy[0], VenueSettings()).proxy_only:
+        problems.add(said, f"expected a venue with marks of its own, got {terms.proxy[0]}")
 
 
 def _told(position: Position, rule: LiquidationRule | None) -> bool:

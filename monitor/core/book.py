@@ -84,6 +84,11 @@ class _Side:
             del self.levels[self.keys.pop(0)]
 
     @property
+    def spent(self) -> bool:
+        """Return whether all known levels are gone while there are others that were dropped."""
+        return not self.keys and self.end < inf
+
+    @property
     def best(self) -> float | None:
         return self.sign * self.keys[0] if self.keys else None
 
@@ -113,7 +118,7 @@ class OrderBook:
     def apply(self, change: BookChange, now: float) -> bool:
         """Take one message and return whether the book can be used; if not, a whole book has to be asked for."""
         if change.whole:
-            return self._begin(change, now)
+            return self.valid if self._outdated(change) else self._begin(change, now)
         if not self.valid:
             if change.first is not None:
                 self._waiting.append(change)
@@ -122,6 +127,11 @@ class OrderBook:
             return self.valid
         self._take(change, now)
         return self.valid
+
+    def _outdated(self, whole: BookChange) -> bool:
+        """Return whether a whole book is older than the one that is known: of a second connection, a moment late."""
+        known = self.valid and self.number is not None and whole.number is not None
+        return known and whole.number < self.number and whole.event_time < self.time  # type: ignore[operator]
 
     def forget(self) -> None:
         """Let nothing of the book be used any more: what it is made of is not to be trusted."""
@@ -152,7 +162,7 @@ class OrderBook:
                 return True
         elif change.previous == self.number:
             return True
-        elif change.previous is None or (change.number <= self.number and change.previous < self.number):
+        elif change.event_time <= self.time and change.number <= self.number:
             return False
         self.gaps += 1
         self.forget()
@@ -164,7 +174,10 @@ class OrderBook:
         self._asks.change(change.asks)
         self.number = change.number
         self.accepted, self.time = now, change.event_time
-        if change.number is None:
+        if self._bids.spent or self._asks.spent:
+            self.gaps += 1
+            self.forget()
+        elif change.number is None:
             self._uncross(change)
         else:
             self._check_crossing()

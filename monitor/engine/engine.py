@@ -110,6 +110,7 @@ class Engine:
             followers = self._followers.setdefault((reference, theirs), [])
             if follower not in followers:
                 followers.append(follower)
+                self._venues[reference].followers.append(follower)
 
     def _keep(self, name: str, symbol: str, expected: Mapping[str, Mapping[str, float]], started: float) -> SymbolFacts:
         """Return the facts of a contract that is fed, whether or not a position hangs on it."""
@@ -122,7 +123,7 @@ class Engine:
     def restore(self, states: Iterable[StoredState]) -> list[StoredState]:
         """Take up the alert states of an earlier run and return those whose subject is not watched any more."""
         watches = {watch.subject: watch for watch in self._watches}
-        silences = {venue.silence.subject: venue.silence for venue in self._venues.values()}
+        silences = {venue.silence.subject: venue.silence for venue in self._venues.values() if venue.silence.watches}
         by_subject = {stored.subject: stored for stored in states}
         for subject, watch in watches.items():
             if subject in by_subject:
@@ -172,11 +173,15 @@ class Engine:
         if not followers:
             return out
         price, time = event.mark_price, event.event_time
-        theirs = [self._on_mark(ev.MarkPrice(f.venue, f.symbol, price, time), now) for f in followers]
-        return [*out, *(alert for alerts in theirs for alert in alerts)]
+        # All take it before any is looked at: an account that is hedged among them must not see half of a move.
+        judged = [(facts, *facts.take_mark(price, time, now)) for facts in followers]
+        return [*out, *(alert for j in judged for alert in self._judged(*j, price, now))]
 
     def _on_unusual_mark(self, facts: SymbolFacts, price: float, time: float, now: float) -> list[AlertEvent]:
-        verdict, reason = facts.take_mark(price, time, now)
+        return self._judged(facts, *facts.take_mark(price, time, now), price, now)
+
+    def _judged(self, facts: SymbolFacts, verdict: Verdict, reason: str, price: float, now: float) -> list[AlertEvent]:
+        """Let a mark work that was judged, and stored if it is believed."""
         if verdict in {Verdict.REFUSED, Verdict.HELD}:
             if verdict is Verdict.REFUSED:
                 self._venues[facts.venue].rejected.add(reason)
@@ -184,7 +189,7 @@ class Engine:
                 self._venues[facts.venue].jumps += 1
             return []
         if facts.refused and verdict is Verdict.ACCEPTED:
-            facts.refused, facts.shown_watchable = False, facts.watchable
+            facts.refused, facts.refusal_survived, facts.shown_watchable = False, True, facts.watchable
         if verdict is Verdict.UNDATED:
             return self._fire(facts, price, "late mark", now, live=False)
         return self._accepted(facts, now)
@@ -283,9 +288,10 @@ class Engine:
         """Let time pass: stale data, quarantines, clearing times, accounts that share collateral, data alerts."""
         out: list[AlertEvent] = []
         for venue in self._venues.values():
+            released = [f for f in venue.symbols.values() if f.held is not None and f.release(now)]
+            for facts in released:
+                out += self._accepted(facts, now)
             for facts in venue.symbols.values():
-                if facts.held is not None:
-                    out += self._release(facts, now)
                 out += self._requalify(facts, now, thorough=True)
         out += self._sharing.tick(now)
         out += self._work.tick(now)

@@ -169,10 +169,12 @@ class SymbolFacts:
         "open_interest",
         "proxy",
         "quarantined",
+        "refusal_survived",
         "refused",
         "settle",
         "shown",
         "shown_watchable",
+        "source",
         "status",
         "symbol",
         "table",
@@ -198,12 +200,13 @@ class SymbolFacts:
         self.triggers = TriggerBook()
         self.table: TierTable | None = None
         self.status, self.watchable, self.shown_watchable = "", True, True
-        self.refused = False
+        self.refused = self.refusal_survived = False
         """The venue said no to its marks."""
         self.contract: ContractTerms | None = None
         self.wrong_units = ""
         """Which of the contract's units the operator's figures are not in."""
         self.proxy = ""
+        self.source: SymbolFacts | None = None
         """The contract by whose mark this one is watched, as ``venue symbol``; "" where it has its own."""
         self.settle = ""
         self.funding_rate: float | None = None
@@ -216,7 +219,7 @@ class SymbolFacts:
     def follow(self, source: SymbolFacts) -> None:
         """Watch this contract by the mark of another one, on that venue's clock: an estimate, never live."""
         self.proxy = f"{source.venue} {source.symbol}"
-        self.clock, self.intervals = source.clock, source.intervals
+        self.source, self.clock, self.intervals = source, source.clock, source.intervals
 
     def worth(self, contracts: float, price: float) -> float:
         """Return what *contracts* are worth at *price*, in the settlement asset; unknown terms count as one coin."""
@@ -274,6 +277,8 @@ class SymbolFacts:
             return Quality.STALE, Quality.STALE, "status"
         if self.wrong_units:
             return Quality.STALE, Quality.STALE, "terms"
+        if self.source is not None and (self.source.refused or not self.source.watchable):
+            return Quality.STALE, Quality.STALE, "suspended"
         if self.clock.behind:
             return Quality.STALE, Quality.STALE, "late"
         mark, limits = self.mark, self.intervals

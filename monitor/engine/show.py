@@ -8,6 +8,9 @@ from monitor.engine.facts import SymbolFacts
 from monitor.engine.views import PositionView, SymbolView
 from monitor.engine.watch import Watch
 
+BOOK_SECONDS = 60.0
+"""A book that was not brought up to date for longer than this is not shown: its feed may be gone."""
+
 
 def position(watch: Watch, now: float, present: Levels | None = None) -> PositionView:
     """Return one position; what follows from the mark is worked out here, and only while the price is known.
@@ -64,6 +67,7 @@ def position(watch: Watch, now: float, present: Levels | None = None) -> Positio
 def symbol(facts: SymbolFacts, now: float) -> SymbolView:
     """Return one contract."""
     fields = {"mark": facts.mark, "index": facts.index, "last": facts.last, "book": facts.book}
+    fresh_book = now - facts.depth.accepted <= BOOK_SECONDS
     seen = {name: field for name, field in fields.items() if field.accepted > float("-inf")}
     return SymbolView(
         venue=facts.venue,
@@ -81,8 +85,8 @@ def symbol(facts: SymbolFacts, now: float) -> SymbolView:
         liquidated_contracts=dict(facts.liquidated_contracts),
         liquidated_notional=dict(facts.liquidated_notional),
         contract=facts.contract,
-        bid_price=facts.depth.best_bid,
-        ask_price=facts.depth.best_ask,
+        bid_price=facts.depth.best_bid if fresh_book else None,
+        ask_price=facts.depth.best_ask if fresh_book else None,
         adl=facts.adl,
         table=facts.table,
         fact_ages=_ages(facts, now),

@@ -34,7 +34,7 @@ class VenueSilence:
         self.episode = 0
         self.why = "no_data"
         self._started = started
-        self._watches: list[Watch] = []
+        self.watches: list[Watch] = []
         self._unknown: dict[Watch, None] = {}
         self._returning: dict[Watch, float] = {}
         self._excused: set[Watch] = set()
@@ -42,13 +42,13 @@ class VenueSilence:
 
     def add(self, watch: Watch) -> None:
         """Take on a position; its price is unknown until it is not."""
-        self._watches.append(watch)
+        self.watches.append(watch)
         self._unknown[watch] = None
 
     def restore(self, stored: StoredState) -> None:
         """Take up the state of an earlier run."""
         self.down, self.seq, self.episode = stored.data_alerted, stored.seq, stored.episode
-        self._alerted = {watch: None for watch in self._watches if watch.state.data_alerted}
+        self._alerted = {watch: None for watch in self.watches if watch.state.data_alerted}
 
     def note(self, watch: Watch, now: float) -> None:
         """Note that the quality of a position changed. One whose contract has stopped trading was announced itself."""
@@ -74,8 +74,8 @@ class VenueSilence:
         """Return the data alerts that are due for the venue's positions."""
         self._let_return(now)
         lost, out = self._unknown, list[AlertEvent]()
-        all_lost = bool(lost) and len(lost) == len(self._watches) - len(self._excused)
-        back = [w for w in self._watches if w not in lost and w not in self._excused] if self.down else []
+        all_lost = bool(lost) and len(lost) == len(self.watches) - len(self._excused)
+        back = [w for w in self.watches if w not in lost and w not in self._excused] if self.down else []
         if back:
             self.down = False
             out.append(self._feed("feed.recovered", back, now))
@@ -126,7 +126,7 @@ class VenueSilence:
     def _feed(self, kind: str, watches: Sequence[Watch], now: float) -> AlertEvent:
         self.seq += 1
         worst = max((w.state.level for w in watches), default=Level.OK)
-        qualities = [w.state.quality for w in watches]
+        qualities = [w.shown_quality for w in watches]
         return AlertEvent(
             kind=kind,
             severity="critical" if worst >= Level.WARNING else "warning",

@@ -7,7 +7,7 @@ operator's figures are in, its positions are unknown (reason ``terms``) and that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isclose
+from math import inf, isclose
 
 from monitor.core import events as ev
 from monitor.core.alert_event import AlertEvent
@@ -23,6 +23,9 @@ NOTHING: tuple[AlertEvent, ...] = ()
 
 TERMS_MOVE = 0.005
 """A liquidation price that moves by more than this share of the mark through new terms is announced."""
+
+SAID_SECONDS = 3600.0
+"""So long the same news of a contract is not said again."""
 
 Requalify = Callable[[SymbolFacts, float], list[AlertEvent]]
 
@@ -43,6 +46,8 @@ class ContractNews:
         self._work = work
         self._sharing = sharing
         self._requalify = requalify
+        self._said: dict[tuple[SymbolFacts, str, object], float] = {}
+        """What was announced of a contract, and when: two sources that differ are told once, not at every turn."""
 
     def _facts(self, venue: str, symbol: str) -> SymbolFacts | None:
         return self._venues[venue].symbols.get(symbol)
@@ -63,10 +68,10 @@ class ContractNews:
         if wrong != facts.wrong_units:
             facts.wrong_units = wrong
             if wrong:
-                out += self._announce(facts, wrong, now, worst=Level.CRITICAL)
+                out += self._announce(facts, wrong, event.contract_size, now, worst=Level.CRITICAL)
             out += self._requalify(facts, now)
         if before is not None and before.delivery_time != event.delivery_time and event.delivery_time is not None:
-            out += self._announce(facts, "delisting", now)
+            out += self._announce(facts, "delisting", event.delivery_time, now)
         return [*out, *self._take_status(facts, event.status, now, watchable=event.watchable)]
 
     def _wrong_units(self, facts: SymbolFacts) -> str:
@@ -94,6 +99,8 @@ class ContractNews:
         facts = self._facts(event.venue, event.symbol)
         if facts is None or event.field != "mark" or facts.refused:
             return NOTHING
+        if facts.refusal_survived and facts.mark.age(now) <= facts.intervals.mark_calm:
+            return NOTHING  # its marks come in another way
         facts.refused = True
         return self._take_status(facts, facts.status or "refused", now, watchable=facts.watchable)
 
@@ -123,17 +130,26 @@ class ContractNews:
             return NOTHING
         before, facts.funding_interval = facts.funding_interval, event.interval_seconds
         changed = before is not None and not isclose(before, event.interval_seconds, rel_tol=1e-9)
-        return self._announce(facts, "funding_interval", now) if changed else NOTHING
+        return self._announce(facts, "funding_interval", event.interval_seconds, now) if changed else NOTHING
 
     def _announce(
-        self, facts: SymbolFacts, reason: str, now: float, *, worst: Level = Level.OK
+        self, facts: SymbolFacts, reason: str, value: object, now: float, *, worst: Level = Level.OK
     ) -> Sequence[AlertEvent]:
         out: list[AlertEvent] = []
+        if not self._news(facts, reason, value, now):
+            return out
         for watch in self._watches(facts):
             level = watch.state.level
             change = Change("position.terms_changed", level, level, reason=reason, worst=worst)
             out.append(watch.announce(change, facts.mark.value or None, now))
         return out
+
+    def _news(self, facts: SymbolFacts, reason: str, value: object, now: float) -> bool:
+        """Return whether this is news of a contract, and not what was said within the hour: sources may differ."""
+        if now - self._said.get((facts, reason, value), -inf) < SAID_SECONDS:
+            return False
+        self._said = {k: t for k, t in self._said.items() if now - t < SAID_SECONDS} | {(facts, reason, value): now}
+        return True
 
     def on_tiers(self, event: ev.TierTableChanged, now: float) -> Sequence[AlertEvent]:
         """Take a maintenance ladder, if it is a sound one, and announce the liquidation prices that it moves."""
@@ -158,7 +174,9 @@ class ContractNews:
         for book in dict.fromkeys(watch.book for watch in watches):
             book.forget()
         self._sharing.forget(facts)
-        return self._resolved(list(watches), now)
+        out = self._resolved(list(watches), now)
+        told = self._news(facts, "tiers", table.tiers, now)
+        return out if told else [alert for alert in out if alert.kind != "position.terms_changed"]
 
     def _resolved(self, watches: Sequence[Watch], now: float) -> list[AlertEvent]:
         out: list[AlertEvent] = []

@@ -32,6 +32,8 @@ class VenueState:
         self.silence = VenueSilence(name, started)
         self.rejected = Tally()
         self.funds: dict[tuple[str, str], ev.InsuranceFund] = {}
+        self.followers: list[SymbolFacts] = []
+        """Contracts of other venues that are watched by marks of this one, on its clock."""
         self.jumps = 0
         """Marks that were held back because they jumped."""
         self.broken_books: set[str] = set()
@@ -110,7 +112,7 @@ class VenueState:
         if event.round_trip_seconds > MAX_ROUND_TRIP_SECONDS:
             return
         self.clock.set(event.event_time - now)
-        for facts in self.symbols.values():
+        for facts in (*self.symbols.values(), *self.followers):
             for field in (facts.mark, facts.index, facts.last, facts.book):
                 if field.time > event.event_time + AHEAD_SECONDS:
                     field.time = field.accepted = -inf

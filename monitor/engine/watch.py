@@ -148,6 +148,11 @@ class Watch:
         return self.levels.status != levels.UNAVAILABLE
 
     @property
+    def mixed(self) -> bool:
+        """Return whether a contract that its levels hang on is in other units than the operator's figures (F-40)."""
+        return bool(self.facts.wrong_units) or any(facts.wrong_units for facts in self.siblings)
+
+    @property
     def undisputed(self) -> bool:
         """Return whether no mark that the levels hang on has a jump waiting for confirmation."""
         return self.facts.held is None and all(facts.held is None for facts in self.siblings)
@@ -189,6 +194,10 @@ class Watch:
 
     def evaluate(self, price: float, source: str, now: float, *, live: bool) -> list[AlertEvent]:
         """Let *price* work on the ladder, arm the trigger book anew, and return what must be announced."""
+        if self.mixed:
+            if self.alone:
+                self.facts.triggers.arm(self.slot, price, price)  # every further price is looked at again
+            return []
         self.source = source
         changes = alerts.step(self.state, price, self.lines, self.ladder, now, live=live)
         return self._after(changes, price, now)

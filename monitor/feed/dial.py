@@ -97,6 +97,18 @@ class Dialer:
         for window in self._windows:
             window.spend(now)
 
+    async def may_ask(self, *, patient: bool) -> None:
+        """Return when the venue does not want to be left alone; the impatient get a ``RateLimited``."""
+        while (delay := self._quiet_until - boot()) > 0.0:
+            if not patient:
+                raise RateLimited("the venue must be left alone", retry_after_seconds=delay)
+            await asyncio.sleep(delay + self._settings.backoff_seconds[0] * self._chance())
+
+    def leave_alone(self, seconds: float) -> None:
+        """Ask for nothing for *seconds*: the venue said so elsewhere."""
+        seconds = min(seconds, self._settings.retry_after_cap_seconds)
+        self._quiet_until = max(self._quiet_until, boot() + seconds)
+
     def _delay(self, now: float) -> float:
         return max(self._quiet_until - now, *(window.delay(now) for window in self._windows))
 

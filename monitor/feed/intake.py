@@ -38,11 +38,13 @@ LAG_BOUNDS_SECONDS = (-5.0, 86_400.0)
 class Trace:
     """What one websocket brought, for its watchdog; times are boot times."""
 
-    __slots__ = ("last_data", "seen", "unreadable")
+    __slots__ = ("last_data", "seen", "symbols", "unreadable")
 
     def __init__(self) -> None:
         self.last_data = float("-inf")
         """The last frame that had events in it: acknowledgements and heartbeats have none."""
+        self.symbols: frozenset[str] = frozenset()
+        """The contracts that are of interest: nothing is remembered of others (F-19)."""
         self.unreadable = float("-inf")
         """The last frame of which nothing could be used."""
         self.seen: dict[tuple[str, str], float] | None = None
@@ -162,7 +164,9 @@ class Intake:
         if type(first) is Rejected and all(type(event) is Rejected for event in events):
             trace.unreadable = now
         if trace.seen is not None:
-            trace.seen.update(((event.symbol, event.FIELD), now) for event in events if event.FIELD)  # type: ignore[union-attr]
+            for event in events:
+                if event.FIELD and event.symbol in trace.symbols:  # type: ignore[union-attr]
+                    trace.seen[event.symbol, event.FIELD] = now  # type: ignore[union-attr]
         if self._venue_clock_known:
             event_time = getattr(first, "event_time", None)
             if event_time is not None:

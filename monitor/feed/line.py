@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 from websockets.asyncio.client import ClientConnection
@@ -62,7 +63,8 @@ class Line:
         self.wants_successor = ""
         """``planned`` before its lifetime ends, ``data_timeout`` for a stream that nothing else brought back."""
         self.silent_seconds = 0.0
-        self.subscribed = False
+        self.asking = self.subscribed = False
+        self._silent: Sequence[Stream] = ()
         """All has been asked for; whether it comes is another question."""
         self._venue = venue
         self._websocket = websocket
@@ -88,7 +90,10 @@ class Line:
         self._intake.stats.open_connections += 1
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._keep(), name=f"watchdog {self.connection.name}")]
+                tasks = [
+                    group.create_task(self._keep(), name=f"asking {self.connection.name}"),
+                    group.create_task(self._look_after(), name=f"watchdog {self.connection.name}"),
+                ]
                 if self._venue.keepalive is not None:
                     tasks.append(group.create_task(self._keep_alive(), name=f"keepalive {self.connection.name}"))
                 await self._read()
@@ -117,6 +122,7 @@ class Line:
                 frame = await receive(decode=False)
                 if number_of is not None and self._missed(number_of(frame)):
                     self.cut(FeedDropped("a frame is missing", reason="sequence_gap"))
+                    return  # what waits in the socket builds on what was lost
                 if not take(frame, trace):
                     await self._hear(frame)
                 if intake.taken >= YIELD_FRAMES:
@@ -159,9 +165,13 @@ class Line:
                         await self._spoken_to.wait()
                 for text in self._venue.greeting:
                     await self._say_text(text)
+                self.asking = True
                 await self._say(self._venue.subscribe, self.connection.streams)
                 self.subscribed = True
-                await self._look_after()
+                while True:
+                    await asyncio.sleep(self._settings.watch_seconds)
+                    await self._ask_again(self._silent, boot())
+                    self._silent = ()
             except TimeoutError:
                 self.cut(FeedStale("the venue takes no more bytes"))
 
@@ -185,11 +195,12 @@ class Line:
             await asyncio.sleep(interval)
             now = boot()
             overslept, last = now - last > OVERSLEPT * interval, now
-            if overslept:
+            if overslept or not self.asking:
                 continue
             if now - self._trace.last_data <= self._settings.silence_floor_seconds:
                 self._data_flowed(now)
-            verdict = self.watch.check(now)
+            # While something is being asked for, which may take long, only a dead line is looked for.
+            verdict = self.watch.check(now, asking=not self.subscribed or bool(self._silent))
             self.silent_seconds = verdict.silent_seconds
             if verdict.dead:
                 self.cut(FeedStale(f"no data for {verdict.silent_seconds:.1f} s"))
@@ -198,7 +209,8 @@ class Line:
                 self._ask_for_successor("planned")
             elif verdict.replace and now >= self._heal_at:
                 self._ask_for_successor("data_timeout")
-            await self._ask_again(verdict.ask_again, now)
+            if verdict.ask_again:
+                self._silent = verdict.ask_again
 
     async def _ask_again(self, silent: Sequence[Stream], now: float) -> None:
         """Ask anew for what is silent, for books with a hole, for halves of refused batches, for what was refused."""
@@ -209,7 +221,7 @@ class Line:
             elif stream not in again:
                 again.append(stream)
         if again:
-            await self._say(self._venue.unsubscribe, again)
+            await self._say(self._venue.unsubscribe, again, answered=False)
             await self._say(self._venue.subscribe, again)
         for batch in self._requests.to_retry(now):
             for stream in batch:
@@ -220,10 +232,11 @@ class Line:
         self.wants_successor = why
         self.news.set()
 
-    async def _say(self, words: Words, streams: Sequence[Stream]) -> None:
+    async def _say(self, words: Words, streams: Sequence[Stream], *, answered: bool = True) -> None:
         """Send control frames, no faster than the venue allows. Raises ``TimeoutError`` if they do not go out."""
         requests = words(streams, self._requests.number + 1, self._intake.venue_time())
-        self._requests.asked(requests)
+        # A no to an ending ("not subscribed") refuses no stream.
+        self._requests.asked(requests if answered else [replace(request, key="") for request in requests])
         for request in requests:
             await self._say_text(request.text)
 

@@ -84,7 +84,8 @@ class Poller:
         async with self._http:
             while True:
                 if self._soon:
-                    await self._read_extra(self._soon.popleft())
+                    await self._read_extra(self._soon[0])
+                    self._soon.popleft()  # only now: it is not asked for again while it is on its way
                 index, now = self._most_overdue(boot()), boot()
                 if self._due[index] > now:
                     self._wake.clear()
@@ -105,7 +106,7 @@ class Poller:
         waiting = [index for index in range(len(polls)) if due[index] <= now]
         if not waiting:
             return min(range(len(polls)), key=due.__getitem__)
-        return max(waiting, key=lambda index: (now - due[index]) / polls[index].interval_seconds)
+        return max(waiting, key=lambda index: (now - due[index]) / min(polls[index].interval_seconds, 60.0))
 
     async def was_read(self, resource: str) -> None:
         """Return when *resource* has been read once, all of it; one that is not polled is not waited for."""

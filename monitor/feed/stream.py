@@ -89,7 +89,7 @@ class StreamLoop:
 
     async def _open(self, *, proving: bool = False) -> Line:
         streams = self._connection.streams
-        leave = Pass(self._connection.url) if self._admit is None else await self._admit(self._connection.url)
+        leave = await self._pass(patient=not proving)
         websocket = await self._dialer.open(
             leave.url,
             data_expected=any(stream.field is not None for stream in streams),
@@ -114,6 +114,17 @@ class StreamLoop:
         )
         self._group.create_task(line.run(), name=f"line {self.name}")
         return line
+
+    async def _pass(self, *, patient: bool) -> Pass:
+        """Return leave to connect. Raises ``FeedError``."""
+        if self._admit is None:
+            return Pass(self._connection.url)
+        await self._dialer.may_ask(patient=patient)
+        try:
+            return await self._admit(self._connection.url)
+        except RateLimited as error:
+            self._dialer.leave_alone(error.retry_after_seconds)
+            raise
 
     async def _tend(self, line: Line) -> Line | None:
         """Wait for news of *line* and return the line to look after next, or None to connect anew."""

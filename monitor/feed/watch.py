@@ -6,6 +6,7 @@ engine accepted of one of its symbols and that very field; pings, other fields a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -50,11 +51,15 @@ class Watch:
         """The streams of which data are expected."""
         self._accepted = accepted
         self._trace = trace
+        trace.symbols = frozenset(symbol for stream in streams for symbol in stream.symbols)
         self._settings = settings
         self._start = now
         self._asked: dict[str, _Asked] = {}
         self._since: dict[str, float] = {}
         """When a stream that had been refused was asked for again: its silence counts from there."""
+        served = [symbol for stream in streams for symbol in stream.symbols]
+        self._shared = {symbol for symbol, times in Counter(served).items() if times > 1}
+        """Contracts that several streams of this line bring: another field of theirs says nothing of a stream."""
         self._spot_from: float | None = None
         self._spot_wait = settings.spot_seconds
         self._spot_at = now + settings.spot_seconds
@@ -72,7 +77,7 @@ class Watch:
             self.streams.append(stream)
             self._since[stream.name] = now
 
-    def check(self, now: float) -> Verdict:
+    def check(self, now: float, *, asking: bool = False) -> Verdict:
         """Return what is to be done at *now*.
 
         Nothing is done where frames of the right kind arrive and the engine refuses them, and little where they
@@ -91,6 +96,8 @@ class Watch:
         quiet_seconds = now - max(self._trace.last_data, self._start)
         if len(silent) == len(self.streams) or quiet_seconds > min(limits.values()):
             return Verdict(dead=True, silent_seconds=max(*ages.values(), quiet_seconds))
+        if asking:
+            return Verdict()
         for stream in self.streams:
             if stream not in silent:
                 self._asked.pop(stream.name, None)
@@ -103,7 +110,9 @@ class Watch:
 
         What is silent on *other* is not waited for.
         """
-        alive = [stream for stream in other.streams if now - other._last_data(stream) <= other._limit(stream, now)]
+        ours = {stream.name for stream in self.streams}  # without those that were refused here
+        alive = [s for s in other.streams if s.name in ours]
+        alive = [stream for stream in alive if now - other._last_data(stream) <= other._limit(stream, now)]
         seen = self._trace.seen or {}
         brought = [stream for stream in alive if any((symbol, stream.field) in seen for symbol in stream.symbols)]
         quick = [stream for stream in alive if stream.expected_interval <= self._settings.proof_seconds]
@@ -116,11 +125,13 @@ class Watch:
         A contract where nothing happens looks the same: then asking again brings nothing, and is done less and less.
         """
         since, seen = self._spot_from or 0.0, self._trace.seen or {}
-        heard = {symbol for (symbol, _), came in seen.items() if came >= since}
+        heard = {key for key, came in seen.items() if came >= since}
+        symbols = {symbol for symbol, _ in heard}
         unheard = [
             stream
             for stream in self.streams
-            if accepted[stream.name] > since and not heard.intersection(stream.symbols)
+            if accepted[stream.name] > since
+            and not any((s, stream.field) in heard or (s in symbols and s not in self._shared) for s in stream.symbols)
         ]
         longest = self._settings.heal_cap_seconds
         self._spot_wait = min(2.0 * self._spot_wait, longest) if unheard else self._settings.spot_seconds

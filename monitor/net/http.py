@@ -21,6 +21,7 @@ from monitor.net.lookup import Lookup, LookupResolver
 from monitor.net.tls import client_context
 
 GZIP = 16 + zlib.MAX_WBITS
+OVERLOADED_SECONDS = 600.0
 DEFAULT_QUIET_SECONDS = {418: 120.0, 429: 60.0}
 """How long a venue that asks for quiet without saying how long is left alone."""
 
@@ -174,6 +175,8 @@ def retry_after_seconds(headers: Mapping[str, str], unit_seconds: float = 1.0) -
 def quiet_seconds(status: int, headers: Mapping[str, str], unit_seconds: float = 1.0) -> float | None:
     """Return for how long a response with *status* asks for quiet; None if it does not."""
     asked = retry_after_seconds(headers, unit_seconds) if status >= 400 else None
+    if asked is not None and status not in DEFAULT_QUIET_SECONDS:
+        return min(asked, OVERLOADED_SECONDS)  # a mistake of an overloaded server must not silence a venue for a day
     return DEFAULT_QUIET_SECONDS.get(status) if asked is None else asked
 
 

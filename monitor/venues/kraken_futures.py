@@ -126,9 +126,9 @@ class _Said(msgspec.Struct):
     """A frame that is no data."""
 
     event: str = ""
-    feed: str = ""
-    product_ids: list[str] = []
-    message: str = ""
+    feed: str | None = ""
+    product_ids: list[str] | None = []
+    message: str | None = ""
 
 
 _said = msgspec.json.Decoder(_Said).decode
@@ -141,7 +141,7 @@ def hear(frame: bytes) -> Word | None:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     if said.event == "subscribed_failed":
-        names = tuple(f"{said.feed}/{product}" for product in said.product_ids)
+        names = tuple(f"{said.feed}/{product}" for product in said.product_ids or ())
         return Word(refused=names, reason=said.message or said.event)
     return Word(reason=said.message or said.event) if said.event in {"error", "alert"} else None
 

@@ -32,6 +32,9 @@ METHODS = {
 IN_THE_BOOK = {"fill", "liquidation"}
 """Types of trades that were made in the book, at a price of the market."""
 
+OLD_TRADES = 1000
+"""Trades of a snapshot that are looked at, the newest: one that holds more is no snapshot of this venue."""
+
 REFUSED = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
@@ -170,7 +173,7 @@ def _on_old_trades(message: dict[str, Any], symbol: str, _received: float, out: 
     if not isinstance(trades, list):
         raise WireError("trades must be a list", reason="not_a_list")
     newest: _Trade | None = None
-    for row in trades:
+    for row in trades[:OLD_TRADES]:
         try:
             found = _trade(row, symbol, out) if isinstance(row, dict) else None
         except WireError:

@@ -154,7 +154,7 @@ bootstrap:
   sample: '{"data":{"url":"wss://feed.example.com","token":"abc"}}'
   leads_to: 'wss://feed.example.com?token=abc'
 """
-    text = SMALL.replace("BTC-USDT, ", "BTCUSDT, ") + shown
+    text = SMALL.replace("BTC-USDT, ", "BTCUSDT, ").replace("    url: wss://ws.acme.example/feed\n", "") + shown
     one = venue(load(text))
     table = one.shipped_tiers("BTC-USDT")
     assert table is not None
@@ -199,6 +199,32 @@ SLIPS = {
     "a name used twice": (
         "    refused: ", "      - {name: ticker, send: '${symbol}'}\n    refused: ", "acme.yaml:1: two subscriptions have the name ticker",
     ),
+    "a frame of the conversation that is no JSON": ('{"op":"no","id":7}\', r', '{"op":"no","id":7\', r', "acme.yaml:19: sockets[0].samples[0]: cannot be read: not JSON"),
+    "a sample that is said to give nothing": (
+        "gives:\n          - {event: mark_price, symbol: BTC-USDT, mark_price: 85012.5, event_time: 1763799999.512}", "gives: []",
+        'acme.yaml:28: sockets[0].streams[0].gives: expected all that must come out, but the sample gives mark_price symbol="BTC-USDT"',
+    ),
+    "an event of another contract": (
+        "symbol: BTC-USDT, mark_price", "symbol: BTCUSDT, mark_price",
+        'acme.yaml:29: sockets[0].streams[0].gives: expected 1 event, but the sample gives nothing of these contracts: mark_price symbol="BTC-USDT"',
+    ),
+    "a list of one contract": ("    subscribe:", "    subscribe_list:", "acme.yaml:13: sockets[0].subscribe_list[0].send: a frame for all contracts has ${symbols}"),
+    "a contract in a frame for none": ("    subscribe:", "    subscribe_once:", "acme.yaml:13: sockets[0].subscribe_once[0].send: a frame that is sent once names no contract"),
+    "a refreshed book that nothing gives": (
+        "refreshes: mark", "expected_seconds: 3\n        refreshes: book", "acme.yaml:15: sockets[0].subscribe[0].refreshes: no stream of this socket gives bid_price",
+    ),
+    "a name in a query that no request knows": ("    every_seconds: 60", "    query: {t: '${ts_ms}'}\n    every_seconds: 60", "acme.yaml:33: polls[0].query.t: unknown name ${ts_ms}"),
+    "a lone dollar in a query": ("    every_seconds: 60", "    query: {t: 'US$'}\n    every_seconds: 60", "acme.yaml:33: polls[0].query.t: a dollar sign that begins no name"),
+    "a mark that is always stale": ("{mark: 3}", "{mark: 60}", "acme.yaml:6: expected_seconds.mark: expected a number > 0 and <= 30, got 60"),
+    "a day that is none": ('"2026-11-22"', "yesterday", 'acme.yaml:4: date: expected a day such as 2026-11-22, got "yesterday"'),
+    "a query in a base address": ("https://api.acme.example", "https://api.acme.example?key=1", "acme.yaml:5: rest_url: a query (?...) is not allowed"),
+    "a header of the connection's own": ("ping: ", "headers: {Accept-Encoding: br}\nping: ", "acme.yaml:7: headers.Accept-Encoding: expected the name of a header"),
+    "a header that no header can be": ("ping: ", "headers: {X Key: a}\nping: ", 'acme.yaml:7: headers["X Key"]: expected the name of a header'),
+    "two names for one contract": ("ping: ", "symbols: {A: BTC-USDT, B: BTC-USDT}\nping: ", "acme.yaml:7: symbols: two names for BTC-USDT"),
+    "a ping of the server that no sample shows": (
+        "    key: ch", "    server_pings: [{when: ping, answer: '{\"pong\":${pong}}'}]\n    key: ch",
+        "acme.yaml:20: sockets[0].samples[0]: none of the samples of socket market is one for server_pings: ping",
+    ),
     "a path outside its host": ("path: /funding", "path: funding", "acme.yaml:32: polls[0].path: expected a path that begins with /"),
 }  # fmt: skip
 
@@ -208,6 +234,62 @@ def test_a_slip_is_named_with_its_line(problems, old, new, message):
     assert old in SMALL
     found = problems(SMALL.replace(old, new, 1))
     assert any(line.startswith(message) for line in found), found
+
+
+def test_a_price_that_is_polled_less_often_than_it_is_expected_is_said_so(problems):
+    poll = """\
+  - name: index
+    path: /index
+    every_seconds: 60
+    rows: "[@]"
+    symbol: s
+    fields: {index_price: i}
+    sample: '{"s":"A","i":1}'
+    gives: [{event: index_price, symbol: A, index_price: 1}]
+"""
+    found = problems(SMALL.replace("{mark: 3}", "{mark: 3, index: 3}") + poll)
+    assert found == ["acme.yaml:6: expected_seconds: index is only polled, every 60 s: expected that at least"]
+
+
+BOOTSTRAP = """\
+bootstrap:
+  path: /token
+  url: data.url
+  token: data.token
+  ping_ms: data.ping
+  connect: '${url}?token=${token}'
+  sample: '{"data":{"url":"wss://feed.example.com","token":"abc"}}'
+  leads_to: wss://feed.example.com?token=abc
+"""
+
+
+def test_a_socket_has_an_address_of_its_own_or_one_that_is_asked_for(problems):
+    """Both would mean that one of them is never called."""
+    assert problems(SMALL + BOOTSTRAP) == [
+        "acme.yaml:1: socket market has a url, but the bootstrap says where: expected none"
+    ]
+
+
+def test_a_period_of_pings_needs_pings(problems):
+    text = "".join(line for line in SMALL.splitlines(keepends=True) if "url: wss" not in line and "ping:" not in line)
+    assert problems(text + BOOTSTRAP) == ["acme.yaml:37: bootstrap: ping_ms needs ping: what is said that often"]
+
+
+def test_a_token_never_goes_out_in_clear(problems):
+    text = SMALL.replace("    url: wss://ws.acme.example/feed\n", "") + BOOTSTRAP
+    hostile = text.replace("'${url}?", "'ws://feed.example.com?").replace("leads_to: wss:", "leads_to: ws:")
+    assert any("bootstrap.sample: cannot be read: what is called with the token" in line for line in problems(hostile))
+
+
+def test_a_limit_of_bytes_may_be_set_to_what_it_is_unsaid(load):
+    limits = load(f"{SMALL}limits: {{frame_bytes: {4 << 20}, body_bytes: {16 << 20}}}\n").limits
+    assert (limits.frame_bytes, limits.body_bytes) == (4 << 20, 16 << 20)
+
+
+def test_a_number_may_tell_streams_apart(load):
+    text = SMALL.replace("- key: ticker", "- key: 5").replace('"ch":"ticker"', '"ch":5')
+    data = b'{"ch":5,"ts":1763799999512,"data":[{"s":"BTC-USDT","p":"85012.5"}]}'
+    assert len(venue(load(text)).decode(data, 0.0)) == 1
 
 
 def test_all_slips_are_said_at_once(problems):
@@ -260,6 +342,7 @@ def test_what_is_written_in_needs_source_and_date(problems, section):
 
 
 def test_a_secret_in_a_header_is_never_quoted(problems):
-    found = problems(SMALL + "headers: {X-Key: [very-secret]}\n")
-    assert found
-    assert not any("very-secret" in line for line in found)
+    for said in ("X-Key: [very-secret]", 'X-Key: "very-secret é"', "X Key: very-secret"):
+        found = problems(f"{SMALL}headers: {{{said}}}\n")
+        assert found
+        assert not any("very-secret" in line for line in found)

@@ -48,7 +48,7 @@ def test_a_venue_without_a_feed_is_known_by_its_declaration(said):
 def test_a_proxy_must_be_a_venue_that_can_be_watched(said):
     rule = ", rule: {maintenance: mark, closing_fee: none}, proxy_mark: {venue: nowhere, symbol: BTCUSDT}"
     (problem,) = said("acme: {proxy_only: true}", rule)
-    assert problem.endswith("terms.BTC.proxy_mark: expected a venue that can be watched, got nowhere")
+    assert problem.endswith("terms.BTC.proxy_mark: expected a venue with marks of its own, got nowhere")
 
 
 def test_a_proxy_is_only_for_venues_without_a_feed(tmp_path):

@@ -73,7 +73,9 @@ def test_a_contract_in_other_units_makes_its_positions_unknown_and_says_so_at_on
 
 def test_no_level_is_worked_out_from_mixed_units(market):
     market.hear(contract(10.0), 2.0)
-    assert market.mark(3.0, 60_000.0) == []
+    for second, price in enumerate((52_500.0, 53_900.0, 54_900.0, 55_100.0), 3):
+        assert market.mark(float(second), price) == []
+        market.tick(second + 0.5)
     assert [alert.kind for alert in market.said] == ["position.terms_changed"]
 
 

@@ -152,6 +152,18 @@ def test_a_frame_cut_short_is_a_wire_error():
     assert caught.value.reason == "bad_compression"
 
 
+@pytest.mark.parametrize(("tail", "good"), [(b"\0\0\0", True), (b"garbage", False), (gzip.compress(b"{}"), False)])
+def test_what_follows_a_packed_frame_is_not_lost_in_silence(tail, good):
+    """Padding is nothing; anything else might be a second message."""
+    packed = gzip.compress(frame("gate_ws_ticker.json")) + tail
+    if good:
+        assert len(of("gate").decode(packed, NOW)) == len(GATE)
+        return
+    with pytest.raises(WireError) as caught:
+        of("gate").decode(packed, NOW)
+    assert caught.value.reason == "bad_compression"
+
+
 def test_a_bomb_is_not_unpacked_to_its_end():
     with pytest.raises(WireError) as caught:
         of("gate").decode(gzip.compress(b" " * (50 << 20)), NOW)
@@ -250,6 +262,14 @@ def test_all_that_can_be_asked_for_can_be_ended_where_the_venue_knows_a_word_for
     assert whitebit.unsubscribe(whitebit.connections(["BTC_PERP"], "")[0].streams, 1, NOW) == []
 
 
+def test_the_refusal_of_an_end_blames_no_stream():
+    """A silent stream is ended and asked for anew: if the venue had forgotten it, there is nothing to end."""
+    one = of("htx")
+    streams = one.connections(WATCHED["htx"], one.stream_url)[0].streams
+    assert [request.key for request in one.unsubscribe(streams, 5, NOW)] == ["", ""]
+    assert [request.key for request in one.subscribe(streams, 7, NOW)] == ["7", "8"]
+
+
 def test_a_ping_is_said_with_number_and_time():
     assert of("gate").keepalive.text(3, NOW) == '{"time":1763800000,"channel":"futures.ping"}'
     assert of("kucoin").keepalive.text(3, NOW) == '{"id":"3","type":"ping"}'
@@ -335,6 +355,7 @@ def test_a_token_makes_an_address_and_the_venue_sets_the_ping():
         b'{"u":"wss://user@f.example.com","t":"a"}',
         b'{"u":"wss://f.example.com\\n","t":"a"}',
         b'{"u":"wss://","t":"a"}',
+        b'{"u":"wss://f.example.com:99999","t":"a"}',
         b'{"u":"wss://f.example.com"}',
         b'{"t":"a"}',
         b"[]",
@@ -344,6 +365,22 @@ def test_a_token_makes_an_address_and_the_venue_sets_the_ping():
 def test_an_address_that_is_not_safe_is_not_called(body):
     with pytest.raises(WireError):
         admission("x", BOOTSTRAP, whole_address=False).decode(body, "")
+
+
+def test_a_token_is_not_sent_to_an_address_in_clear():
+    plain = msgspec.structs.replace(BOOTSTRAP, connect="ws://f.example.com?token=${token}")
+    with pytest.raises(WireError):
+        admission("x", plain, whole_address=False).decode(b'{"u":"wss://f.example.com","t":"a"}', "")
+
+
+def test_the_operators_address_stands_in_for_the_one_that_the_venue_names():
+    """A relay must not be passed by because the address comes with a token."""
+    one = of("kucoin")
+    assert one.admission is not None
+    body = b'{"data":{"token":"a","instanceServers":[{"endpoint":"wss://ws-api-futures.kucoin.com/"}]}}'
+    home, moved = (one.connections(["XBTUSDTM"], base)[0].url for base in (one.stream_url, "wss://relay.example.com/k"))
+    assert one.admission.decode(body, home).url.startswith("wss://ws-api-futures.kucoin.com/?token=a&connectId=")
+    assert one.admission.decode(body, moved).url.startswith("wss://relay.example.com/k/?token=a&connectId=")
 
 
 # --- units -------------------------------------------------------------------------------------------------
@@ -440,6 +477,25 @@ def test_a_rate_alone_takes_the_time_that_was_told_elsewhere_and_never_an_old_on
     assert one.decode(rate, NOW + 6.0) == []
 
 
+def test_a_rate_whose_row_may_lack_the_time_takes_that_of_the_poll():
+    """MEXC: older pushes have no ``nextSettleTime``."""
+    one = of("mexc")
+    assert one.decode(frame("mexc_ws_funding_old.json"), NOW) == []
+    funding = next(poll for poll in one.polls(["BTC_USDT"]) if poll.resource == "funding")
+    funding.decode(b'{"success":true,"data":{"collectCycle":8,"nextSettleTime":1763812800000}}', NOW)
+    assert one.decode(frame("mexc_ws_funding_old.json"), NOW) == [
+        ev.FundingRate("mexc", "BTC_USDT", 8e-05, 1763812800.0, TIME)
+    ]
+
+
+def test_a_bad_time_of_funding_costs_the_rate_alone():
+    fields = {"funding_rate": "r", "next_funding_ms": "n", "open_interest_contracts": "oi"}
+    assert read(small(fields=fields), {"s": "A", "r": 0.1, "n": 5, "oi": 7}) == [
+        ev.Rejected("small", "x", "bad_time", "A"),
+        ev.OpenInterest("small", "A", 7.0, NOW),
+    ]
+
+
 @pytest.mark.parametrize(
     ("raw", "unit", "found"),
     [
@@ -480,6 +536,26 @@ def test_a_map_by_contract_has_its_names_as_keys():
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "count"), [('"business_type":"swap",', 1), ("", 1), ('"business_type":"futures",', 0)]
+)
+def test_a_liquidation_at_htx_need_not_say_that_it_is_one_of_a_perpetual(said, count):
+    row = f'{{"contract_code":"BTC-USDT",{said}"direction":"sell","volume":3,"price":80000,"created_at":1763799999512}}'
+    text = f'{{"op":"notify","topic":"public.BTC-USDT.liquidation_orders","ts":1763799999513,"data":[{row}]}}'
+    assert len(of("htx").decode(text.encode(), NOW)) == count
+
+
+def test_a_contract_margined_in_its_coin_is_none_of_mexcs_linear_ones():
+    """It would be calculated as if its margin were dollars."""
+    detail = next(poll for poll in of("mexc").polls(["BTC_USDT"]) if poll.resource == "detail")
+    row = '{"symbol":"BTC_USDT","baseCoin":"BTC","quoteCoin":"USDT","settleCoin":"%s","contractSize":100,"state":0}'
+    for settle, kinds in (("USDT", [ev.ContractTerms]), ("BTC", [])):
+        other = (row % "USDT").replace("BTC_USDT", "ETH_USDT")
+        body = f'{{"success":true,"data":[{row % settle},{other}]}}'
+        events = detail.decode(body.encode(), NOW)
+        assert [type(e) for e in events if type(e) is not ev.ContractStatus] == kinds
+
+
 def test_an_array_by_position_is_read_by_position():
     definition = small(rows="[data]", symbol="[0]", fields={"mark_price": "[1][2]"})
     message = {"k": "x", "data": ["A", [None, 0, "8.5"]]}
@@ -492,6 +568,8 @@ def test_accounts_may_spell_a_contract_otherwise():
     message = json.dumps({"k": "x", "data": [{"s": "XBTUSDTM", "p": 8}]}).encode()
     assert one.decode(message, NOW) == [ev.MarkPrice("small", "BTCUSDT", 8.0, NOW)]
     assert one.subscribe(one.connections(["BTCUSDT"], "")[0].streams, 1, NOW)[0].text == "XBTUSDTM"
+    venues_own = venue(definition).watching(["XBTUSDTM"])
+    assert venues_own.decode(message, NOW) == [ev.MarkPrice("small", "XBTUSDTM", 8.0, NOW)]
 
 
 def test_a_complete_list_tells_what_is_not_listed():
@@ -596,6 +674,12 @@ def test_a_message_with_any_value_replaced_is_a_wire_error_at_worst(name, sample
     survives(
         name, b":".join([*parts[:at], b" " + put + (b"}" if at == len(parts) - 1 else b', "y"'), *parts[at + 1 :]])
     )
+
+
+def test_a_name_without_end_is_not_searched():
+    """A pattern's cost may rise with the square of the text: this one would take hours."""
+    endless = json.dumps({"topic": ":" * 900_000 + ",", "subject": "mark.index.price", "data": {"markPrice": 1}})
+    assert of("kucoin").decode(endless.encode(), NOW) == [ev.Rejected("kucoin", "mark.index.price", "no_symbol")]
 
 
 def test_a_frame_nested_beyond_all_measure_is_a_wire_error():

@@ -266,6 +266,22 @@ NO_MESSAGES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("rest", ['"product_ids":null', '"product_ids":["PF_XBTUSD"],"message":null', '"feed":null'])
+def test_a_refusal_is_heard_whatever_it_leaves_out(rest):
+    word = VENUE.hear(b'{"event":"subscribed_failed","feed":"ticker",' + rest.encode() + b"}")
+    assert word is not None
+    assert word.reason == "subscribed_failed"
+
+
+def test_a_snapshot_without_end_is_read_as_far_as_trades_go_back():
+    """Newest first: the rest would only cost time."""
+    trade = '{"side":"buy","type":"fill","time":1763799999512,"qty":1,"price":2}'
+    text = f'{{"feed":"trade_snapshot","product_id":"PF_XBTUSD","trades":[{trade}{",{}" * 5000}]}}'
+    events = decode(text.encode(), 0.0)
+    assert events[-1] == ev.LastPrice(V, PF, 2.0, 1763799999.512)
+    assert len(events) == 1000
+
+
 @pytest.mark.parametrize("data", NO_MESSAGES, ids=range(len(NO_MESSAGES)))
 def test_what_is_no_message_raises_a_wire_error_and_is_not_heard(data):
     assert VENUE.hear(data) is None
