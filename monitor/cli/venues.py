@@ -129,5 +129,5 @@ def _detail(named: tuple[str, Venue]) -> Table:
             silence = "" if feature.interval_seconds is None else _span(feature.interval_seconds)
             table.add_row(fact, feature.how, silence, feature.source, feature.note)
         if not features:
-            table.add_row(fact, "-", "", "", "the venue publishes none")
+            table.add_row(fact, "-", "", "", "the venue publishes none" if name in VENUES else "not in the file")
     return table

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from monitor.config import definition_parts as parts
 from monitor.config.definition_parts import MAX_SOURCE, PRICE_FIELDS
-from monitor.config.definition_rows import pattern_text, texts_of
+from monitor.config.definition_rows import headers_of, pattern_text, texts_of
 from monitor.config.definition_samples import Talk, check_samples
 from monitor.config.definition_sockets import Samples, polls, sockets
 from monitor.config.nodes import ListNode, MapNode, Node, Scalar
@@ -77,10 +78,10 @@ def _definition(section: Section, samples: Samples) -> Definition | None:
         "name": section.text("name", needed=True),
         "kind": kind,
         "source": section.text("source", needed=True, most=MAX_SOURCE),
-        "date": section.text("date", needed=True),
+        "date": parts.day_text(section),
         "rest_url": rest_url,
         "expected_seconds": expected,
-        "headers": texts_of(section.section("headers"), private=True),
+        "headers": headers_of(section.section("headers")),
         "bootstrap": parts.bootstrap(section.section("bootstrap"), rest_url),
         "welcomes": section.flag("welcomes"),
         "ping": parts.ping(section.section("ping")),
@@ -118,16 +119,30 @@ def _check_together(section: Section, definition: Definition) -> None:
     for price in PRICE_FIELDS:
         if f"{price}_price" in given and price not in definition.expected_seconds:
             section.note(section.place_of("expected_seconds"), f"missing: how often {price} comes at the latest")
+        elif (rarely := _polled_every(definition, f"{price}_price")) > definition.expected_seconds.get(price, inf):
+            section.note(
+                section.place_of("expected_seconds"),
+                f"{price} is only polled, every {rarely:g} s: expected that at least",
+            )
+    wires = list(definition.symbols.values())
+    for wire in sorted({wire for wire in wires if wires.count(wire) > 1}):
+        section.note(section.place_of("symbols"), f"two names for {wire}: expected one")
     if given.intersection(RATES) and not given.intersection(NEXT_FUNDING):
         section.note(section.place, f"a funding rate needs when it is charged: {', '.join(NEXT_FUNDING)}")
     for socket in definition.sockets:
-        for each in socket.subscriptions:
-            if each.refreshes in PRICE_FIELDS and f"{each.refreshes}_price" not in given:
-                section.note(
-                    section.place, f"{each.name} refreshes {each.refreshes}, but nothing gives {each.refreshes}_price"
-                )
         if not socket.url and definition.bootstrap is None:
             section.note(section.place, f"socket {socket.name} needs url")
+        if socket.url and definition.bootstrap is not None:
+            section.note(section.place, f"socket {socket.name} has a url, but the bootstrap says where: expected none")
+    if definition.bootstrap is not None and definition.bootstrap.ping_ms and definition.ping is None:
+        section.note(section.place_of("bootstrap"), "ping_ms needs ping: what is said that often")
+
+
+def _polled_every(definition: Definition, name: str) -> float:
+    """Return how often a field is polled; 0 if a stream gives it, or nothing does."""
+    if any(name in rows.fields for socket in definition.sockets for rows in socket.streams.values()):
+        return 0.0
+    return min((poll.every_seconds for poll in definition.polls if name in poll.fields), default=0.0)
 
 
 def _given(definition: Definition) -> set[str]:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from monitor.config.definition_rows import COUNT, MAX_FRAME, SECONDS, frame_text, path_text, rule_switches
+from monitor.config.definition_rows import BYTES, COUNT, MAX_FRAME, SECONDS, frame_text, path_text, rule_switches
 from monitor.config.ladders import read_table
-from monitor.config.schema import ANY, POSITIVE, Section, open_section
+from monitor.config.schema import ANY, POSITIVE, Bounds, Section, open_section
 from monitor.config.settings import TIER_BY
 from monitor.config.terms import OWN_RULE
 from monitor.config.urls import MAX_URL, is_loopback, split_url
@@ -19,6 +19,8 @@ from monitor.venues.generic_definition import PRICES, Allowed, Bootstrap, Contra
 from monitor.venues.generic_rest import admission
 
 PRICE_FIELDS = tuple(name.removesuffix("_price") for name in PRICES)
+MARK_SECONDS = Bounds(above=0.0, most=30.0)
+"""A mark is stale after 30 s, however seldom it is said to come."""
 REFRESHED = (*PRICE_FIELDS, "book")
 MAX_SOURCE = 300
 
@@ -32,6 +34,8 @@ def base_url(section: Section, key: str, secure: str, plain: str, *, needed: boo
         parts = split_url(url)
         if parts.scheme != secure and not (parts.scheme == plain and is_loopback(parts.hostname or "")):
             raise ValueError(f"expected {secure}://, or {plain}:// to loopback")
+        if parts.query and secure == "https":
+            raise ValueError("a query (?...) is not allowed in a base address: it goes under query")
     except ValueError as error:
         section.note(section.place_of(key), str(error))
         return ""
@@ -42,7 +46,7 @@ def expected_seconds(section: Section | None) -> dict[str, float]:
     """Return how often each price comes at the latest."""
     if section is None:
         return {}
-    found = {name: section.number(name, SECONDS) for name in REFRESHED}
+    found = {name: section.number(name, MARK_SECONDS if name == "mark" else SECONDS) for name in REFRESHED}
     section.done()
     return {name: seconds for name, seconds in found.items() if seconds is not None}
 
@@ -65,10 +69,8 @@ def limits(section: Section | None) -> Allowed:
         "messages_per_second": section.number("messages_per_second", POSITIVE),
         "lifetime_seconds": section.number("lifetime_seconds", POSITIVE),
     }
-    counts = {
-        key: section.number(key, COUNT)
-        for key in ("requests_per_minute", "connections_per_minute", "frame_bytes", "body_bytes")
-    }
+    counts = {key: section.number(key, COUNT) for key in ("requests_per_minute", "connections_per_minute")}
+    counts |= {key: section.number(key, BYTES) for key in ("frame_bytes", "body_bytes")}
     section.done()
     said |= {key: None if count is None else int(count) for key, count in counts.items()}
     return msgspec.structs.replace(Allowed(), **{key: value for key, value in said.items() if value is not None})
@@ -76,7 +78,24 @@ def limits(section: Section | None) -> Allowed:
 
 def _dated(section: Section) -> dict[str, str]:
     source = section.text("source", needed=True, most=MAX_SOURCE) or ""
-    return {"source": source, "date": section.text("date", needed=True) or ""}
+    return {"source": source, "date": day_text(section)}
+
+
+def day_text(section: Section) -> str:
+    """Return the day on which something was read, "" after noting that there is none."""
+    text = section.text("date", needed=True)
+    if text is not None and _midnight(text) is None:
+        section.note(section.place_of("date"), f'expected a day such as 2026-11-22, got "{text}"')
+        return ""
+    return text or ""
+
+
+def _midnight(day: str) -> float | None:
+    """Return the beginning of a day in UTC, None if it is none."""
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def rule(section: Section | None) -> LiquidationRule | None:
@@ -131,12 +150,8 @@ def funds(sections: Sequence[Section]) -> Iterator[Fund]:
         pool, asset = section.text("pool", needed=True), section.text("asset", needed=True)
         balance, dated = section.number("balance", ANY, needed=True), _dated(section)
         section.done()
-        try:
-            time = datetime.strptime(dated["date"], "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
-        except ValueError:
-            section.note(section.place_of("date"), "expected a day such as 2026-11-22")
-            continue
-        if pool and asset and balance is not None:
+        time = _midnight(dated["date"])
+        if pool and asset and balance is not None and time is not None:
             yield Fund(pool=pool, asset=asset, balance=balance, time=time, **dated)
 
 

@@ -38,6 +38,7 @@ MAX_FRAME = 16_384
 """Characters of a frame that is sent or shown as a sample."""
 
 COUNT = Bounds(least=1.0, most=1e6)
+BYTES = Bounds(least=1024.0, most=64.0 * (1 << 20))
 SECONDS = Bounds(above=0.0, most=86_400.0)
 
 
@@ -106,14 +107,47 @@ class _Filled(dict[str, str]):
         return "[]" if name == "symbols" else "1"
 
 
-def texts_of(section: Section | None, *, private: bool = False) -> dict[str, str]:
-    """Return a mapping of texts, such as headers; *private* ones are never quoted in a problem."""
+def texts_of(section: Section | None) -> dict[str, str]:
+    """Return a mapping of texts."""
     found: dict[str, str] = {}
     for key, node, place in section.members() if section is not None else ():
         if isinstance(node, Scalar) and not node.empty and node.text.isprintable() and len(node.text) <= MAX_FRAME:
             found[key] = node.text
         elif section is not None:
-            section.note(place, "expected text" + ("" if private else f", got {describe(node)}"))
+            section.note(place, f"expected text, got {describe(node)}")
+    return found
+
+
+def query_of(section: Section | None) -> dict[str, str]:
+    """Return the query of a request: texts in which ``${symbol}`` may stand, and nothing else."""
+    found = texts_of(section)
+    for key, _, place in section.members() if section is not None else ():
+        problem = template_problem(found.get(key, ""), ("symbol",))
+        if section is not None and problem is not None:
+            section.note(place, problem)
+            del found[key]
+    return found
+
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
+_OURS = re.compile(
+    r"(?:host|upgrade|connection|accept-encoding|content-\S*|transfer-encoding|sec-websocket-\S*)", re.IGNORECASE
+)
+"""Headers that the connection itself is made of."""
+
+
+def headers_of(section: Section | None) -> dict[str, str]:
+    """Return request headers; their values may be secret and are never quoted in a problem."""
+    found: dict[str, str] = {}
+    for key, node, place in section.members() if section is not None else ():
+        if section is None:
+            continue
+        if _HEADER.fullmatch(key) is None or _OURS.fullmatch(key) is not None:
+            section.note(place, "expected the name of a header that is not the connection's own")
+        elif not isinstance(node, Scalar) or node.empty or not (node.text.isascii() and node.text.isprintable()):
+            section.note(place, "expected text in printable ASCII")
+        else:
+            found[key] = node.text
     return found
 
 

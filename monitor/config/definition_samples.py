@@ -54,7 +54,8 @@ def check_samples(
     """Note at each sample what comes out of it otherwise than it says."""
     learnt = Known(definition)
     for rows, sample in polls:
-        wire = definition.symbols.get(_symbols(sample)[0], _symbols(sample)[0]) if rows.each else ""
+        first = next(iter(_symbols(sample)), "?")
+        wire = definition.symbols.get(first, first) if rows.each else ""
         _run(sample, partial(_poll_events, learnt, rows, wire))
     for sample in streams:
         _run(sample, partial(_stream_events, learnt))
@@ -64,31 +65,33 @@ def check_samples(
         _check_said(socket, [talk for talk in talks if talk.socket is socket])
 
 
-def _stream_events(learnt: Known, sample: Sample) -> list[Event]:
-    known = learnt.of(_symbols(sample))
+def _stream_events(learnt: Known, sample: Sample, symbols: Sequence[str] | None) -> list[Event]:
+    known = learnt.of(symbols)
     return Decoder(known.definition, known).decode(sample.text.encode(), SAMPLE_TIME)
 
 
-def _poll_events(learnt: Known, rows: PollRows, wire: str, sample: Sample) -> list[Event]:
-    known = learnt.of(_symbols(sample))
+def _poll_events(
+    learnt: Known, rows: PollRows, wire: str, sample: Sample, symbols: Sequence[str] | None
+) -> list[Event]:
+    known = learnt.of(symbols)
     return generic_rest.decode_body(known, rows, wire)(sample.text.encode(), SAMPLE_TIME)
 
 
-def _run(sample: Sample, decode: Callable[[Sample], list[Event]]) -> None:
-    """Return the events of a sample, after noting where they are not what it says."""
-    section = sample.section
+def _run(sample: Sample, decode: Callable[[Sample, Sequence[str] | None], list[Event]]) -> None:
+    """Note where the events of a sample are not what it says; if it has none, what it has of other contracts."""
+    section, count = sample.section, len(sample.gives)
     try:
-        events = decode(sample)
+        events = decode(sample, _symbols(sample) or None)
+        others = [] if events else decode(sample, None)
     except WireError as error:
         section.note(section.place_of("sample"), f"cannot be read: {error}")
         return
     found = [_values(event) for event in events]
-    count = len(sample.gives)
-    if len(found) != count:
+    if len(found) != count or not count:
         got = "; ".join(map(_told, found)) or "nothing"
-        section.note(
-            section.place_of("gives"), f"expected {count} event{'s' * (count != 1)}, but the sample gives {got}"
-        )
+        got += " of these contracts: " + "; ".join(_told(_values(event)) for event in others) if others else ""
+        wanted = f"{count} event{'s' * (count != 1)}" if count else "all that must come out"
+        section.note(section.place_of("gives"), f"expected {wanted}, but the sample gives {got}")
         return
     for number, (said, event) in enumerate(zip(sample.gives, found, strict=True)):
         for problem in _differences({key: plain_value(node) for key, node, _ in said.members()}, event):
@@ -162,7 +165,7 @@ def _symbols(sample: Sample) -> list[str]:
                 found.append(node.text)
             elif key == "symbols" and isinstance(node, ListNode):
                 found += (item.text for item in node.items if isinstance(item, Scalar))
-    return list(dict.fromkeys(found)) or ["?"]
+    return list(dict.fromkeys(found))
 
 
 def _check_talk(definition: Definition, talk: Talk) -> None:
@@ -190,8 +193,18 @@ def _check_said(socket: Socket, talks: Sequence[Talk]) -> None:
     if not talks:
         return
     section = talks[0].section
-    messages = [parsed(talk.text.encode()) for talk in talks if talk.text[0] in "{["]
-    for key in ("ack", "refused", "leaving"):
-        expression = getattr(socket, key)
-        if expression and not any(holds(compile_path(expression)(message)) for message in messages):
-            section.note(section.place, f"none of the samples of socket {socket.name} is one for {key}: {expression}")
+    said = [(key, getattr(socket, key)) for key in ("ack", "refused", "leaving")]
+    said += (("server_pings", ping.when) for ping in socket.server_pings)
+    missing = [(key, text) for key, text in said if text and not any(_shows(talk, text) for talk in talks)]
+    literal = {talk.text for talk in talks}
+    missing += (("server_pings", ping.text) for ping in socket.server_pings if ping.text and ping.text not in literal)
+    for key, text in missing:
+        section.note(section.place, f"none of the samples of socket {socket.name} is one for {key}: {text}")
+
+
+def _shows(talk: Talk, expression: str) -> bool:
+    """Return whether *expression* holds for a frame; one that cannot be read, as is said elsewhere, shows nothing."""
+    try:
+        return holds(compile_path(expression)(parsed(talk.text.encode())))
+    except WireError:
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,21 @@ from monitor.config.definition_rows import (
     frame_text,
     path_text,
     pattern_text,
+    query_of,
     read_rows,
     read_sample,
-    texts_of,
 )
 from monitor.config.schema import Section
 from monitor.venues.generic_definition import SCOPES, PollRows, Rows, ServerPing, Socket, Subscription
+from monitor.venues.generic_words import uses
+
+NAMED = {"subscribe": {"symbol"}, "subscribe_list": {"symbols", "symbols_csv"}, "subscribe_once": set[str]()}
+"""Which names of contracts stand in a frame of each scope."""
+UNNAMED = {
+    "subscribe": "a frame for one contract has ${symbol} in it: subscribe_once is for others",
+    "subscribe_list": "a frame for all contracts has ${symbols} or ${symbols_csv} in it",
+    "subscribe_once": "a frame that is sent once names no contract: expected it under subscribe or subscribe_list",
+}
 
 
 @dataclass(slots=True)
@@ -37,9 +46,8 @@ def sockets(section: Section, kind: str, expected: dict[str, float], samples: Sa
     for opened in section.sections("sockets") or ():
         name = opened.text("name", needed=True) or ""
         url = parts.base_url(opened, "url", "wss", "ws")
-        subscriptions = tuple(
-            each for scope in SCOPES for each in _subscriptions(opened.sections(scope) or (), scope, expected)
-        )
+        asked = [each for scope in SCOPES for each in _subscriptions(opened.sections(scope) or (), scope, expected)]
+        subscriptions = tuple(each for _, each in asked)
         if not subscriptions and not opened.given(*SCOPES):
             opened.note(opened.place, f"missing: expected {', '.join(SCOPES[:-1])} or {SCOPES[-1]}")
         said = {
@@ -56,6 +64,7 @@ def sockets(section: Section, kind: str, expected: dict[str, float], samples: Sa
         most = opened.number("streams_per_connection", COUNT)
         pings = tuple(_server_pings(opened.sections("server_pings") or ()))
         streams = dict(_streams(opened.sections("streams", needed=True) or (), kind, samples))
+        _check_refreshed(asked, streams)
         talked = bool(said["ack"] or said["refused"] or said["leaving"] or pings)
         for talk in opened.sections("samples", needed=talked) or ():
             samples.talks.append((name, talk, _talk(talk)))
@@ -82,7 +91,18 @@ def _talk(section: Section) -> dict[str, Any]:
     return said
 
 
-def _subscriptions(sections: Sequence[Section], scope: str, expected: dict[str, float]) -> Iterator[Subscription]:
+def _check_refreshed(asked: Sequence[tuple[Section, Subscription]], streams: Mapping[str, Rows]) -> None:
+    """Note what a subscription is said to refresh and no stream of its socket gives: it would be taken for silent."""
+    given = {name for rows in streams.values() for name in rows.fields}
+    for section, each in asked:
+        name = "bid_price" if each.refreshes == "book" else f"{each.refreshes}_price"
+        if each.refreshes and name not in given:
+            section.note(section.place_of("refreshes"), f"no stream of this socket gives {name}")
+
+
+def _subscriptions(
+    sections: Sequence[Section], scope: str, expected: dict[str, float]
+) -> Iterator[tuple[Section, Subscription]]:
     for section in sections:
         name, send = section.text("name", needed=True) or "", frame_text(section, "send", needed=True)
         if "/" in name:
@@ -93,14 +113,14 @@ def _subscriptions(sections: Sequence[Section], scope: str, expected: dict[str, 
             section.note(
                 section.place_of("refreshes"), f"how often is not said: expected_seconds.{refreshes} is missing"
             )
-        if scope == "subscribe" and send and "${symbol}" not in send:
-            section.note(
-                section.place_of("send"), "a frame for one contract has ${symbol} in it: subscribe_once is for others"
-            )
+        names = {name for name in ("symbol", "symbols", "symbols_csv") if uses(send, name)}
+        if send and not (names <= NAMED[scope] and bool(names) is bool(NAMED[scope])):
+            section.note(section.place_of("send"), UNNAMED[scope])
         section.done()
-        yield Subscription(
+        found = Subscription(
             name=name, scope=scope, send=send, end=end, refreshes=refreshes, expected_seconds=seconds or 0.0
         )
+        yield section, found
 
 
 def _server_pings(sections: Sequence[Section]) -> Iterator[ServerPing]:
@@ -135,14 +155,14 @@ def polls(sections: Sequence[Section], kind: str, rest_url: str, samples: Sample
             section.text("name", needed=True) or "",
             frame_text(section, "path", needed=True, names=("symbol",)),
         )
-        host, query = parts.base_url(section, "host", "https", "http"), texts_of(section.section("query"))
+        host, query = parts.base_url(section, "host", "https", "http"), query_of(section.section("query"))
         if path and not path.startswith("/"):
             section.note(section.place_of("path"), "expected a path that begins with /")
         if not host and not rest_url:
             section.note(section.place, "missing: expected host here, or rest_url for all")
         every = section.number("every_seconds", SECONDS, needed=True)
         weight = section.number("weight", COUNT)
-        asked = any("${symbol}" in text for text in (path, *query.values()))
+        asked = any(uses(text, "symbol") for text in (path, *query.values()))
         clock = path_text(section, "clock")
         rows = PollRows(
             **read_rows(section, name, kind, asked=asked),

@@ -17,6 +17,7 @@ from monitor.feed.intake import Intake, Trace
 from monitor.feed.requests import Requests
 from monitor.feed.settings import FeedSettings
 from monitor.feed.watch import Accepted, Watch
+from monitor.log import Sampler
 from monitor.net.clock import boot
 from monitor.net.window import Window, wait_for_room
 from monitor.venues.base import Connection, Poll, Request, Stream, Venue
@@ -84,6 +85,7 @@ class Line:
         self._control = Window(max(1.0, venue.limits.control_messages_per_second / 2.0), 1.0)
         self.watch = Watch(connection.streams, accepted, self._trace, settings, boot(), proving=proving)
         self._log = log.bind(venue=venue.name, connection=connection.name)
+        self._sampler = Sampler(settings.sample_seconds)
 
     async def run(self) -> None:
         """Work until the line has ended. What is no end of a connection is a bug and is raised."""
@@ -153,6 +155,8 @@ class Line:
                 self._log.error("feed.refused", stream=stream.name, reason=word.reason[:200])
                 for event in self._requests.told(self._venue.name, stream, word.reason):
                     self._intake.deliver(event, boot())
+        elif word.reason and self._sampler.allows(word.reason, boot()):
+            self._log.warning("feed.refused", stream="", reason=word.reason[:200])  # it says no, and not to what
         if word.leaving:
             self._ask_for_successor("planned")
 

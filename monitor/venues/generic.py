@@ -21,6 +21,7 @@ Traps, each with a preset that has it:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -142,7 +143,8 @@ def _connections(definition: Definition, symbols: Sequence[str], base: str) -> l
     own = _base(definition.sockets[0].url) if definition.sockets else ""
     found: list[Connection] = []
     for socket in definition.sockets:
-        url = _address(socket.url, base, own)
+        # Where a bootstrap gives the address, only the operator's own is known before.
+        url = _address(socket.url, base, own) if definition.bootstrap is None else base
         streams = _streams(definition, socket, symbols)
         for start in range(0, len(streams), socket.streams_per_connection):
             number = start // socket.streams_per_connection + 1
@@ -176,8 +178,10 @@ def _subscribe(definition: Definition, streams: Sequence[Stream], first_id: int,
 
 
 def _unsubscribe(definition: Definition, streams: Sequence[Stream], first_id: int, now: float) -> list[Request]:
+    """Return the frames that end *streams*, without a key: that there was nothing to end refuses no stream."""
     ended = [(stream, text) for stream in streams if (text := _subscription(definition, stream).end)]
-    return [_request(definition, stream, text, number, now) for number, (stream, text) in enumerate(ended, first_id)]
+    found = [_request(definition, stream, text, number, now) for number, (stream, text) in enumerate(ended, first_id)]
+    return [replace(request, key="") for request in found]
 
 
 def _request(definition: Definition, stream: Stream, text: str, number: int, now: float) -> Request:

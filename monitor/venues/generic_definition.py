@@ -13,6 +13,7 @@ import msgspec
 
 from monitor.core.contract import LiquidationRule, TierTable
 from monitor.core.events import IndexPrice, LastPrice, MarkPrice
+from monitor.venues.generic_words import uses
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 ANY_SYMBOL = "*"
@@ -117,7 +118,7 @@ class PollRows(Rows, frozen=True, kw_only=True):
     @property
     def each(self) -> bool:
         """Return whether one request asks for one contract."""
-        return any("${symbol}" in text for text in (self.path, *self.query.values()))
+        return any(uses(text, "symbol") for text in (self.path, *self.query.values()))
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 from monitor.core import events as ev
 from monitor.core.events import Event
+from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues.generic_definition import (
     FUNDING_INTERVAL,
@@ -130,12 +131,16 @@ def _next_funding(fields: Fields, rows: Rows, known: Known) -> Callable[[Row], f
     def told(at: Row) -> float | None:
         raw = find(at.row, at.message)
         if absent(raw):
-            return None
+            return known.next_funding(at.symbol, at.received)
         if name.endswith("_remaining"):
             left = _number(find, at, SMALLEST, longest, "bad_time", known.venue, rows.name)
             time = None if left is None else at.received + left * SECONDS[f"_{unit}"]
         else:
-            time = seconds(raw, unit)
+            try:
+                time = seconds(raw, unit)
+            except WireError as error:  # it costs itself alone, not what else stands in the row
+                at.out.append(ev.Rejected(known.venue, rows.name, error.reason, at.symbol))
+                return None
         if time is not None:
             known.next_fundings[at.symbol] = time
         return time

@@ -17,7 +17,7 @@ from monitor.venues.base import Word
 from monitor.venues.generic_definition import Definition, ServerPing, Socket
 from monitor.venues.generic_paths import compile_path, holds
 from monitor.venues.generic_rows import Reader
-from monitor.venues.generic_values import Known, finder, plain
+from monitor.venues.generic_values import LONGEST_NAME, Known, finder, part, plain
 from monitor.venues.generic_words import fill
 from monitor.venues.wire import parsed
 
@@ -34,7 +34,7 @@ Test = Callable[[Any], bool]
 def unpack(frame: bytes, most: int) -> bytes:
     """Return the text in a frame that may be packed with gzip or zlib, told by its first bytes.
 
-    Raises ``WireError`` for one that is cut short or comes to more than *most* bytes.
+    Raises ``WireError`` for one that is cut short, goes on after its end or comes to more than *most* bytes.
 
     >>> unpack(zlib.compress(b"Ping"), 100), unpack(b"Ping", 100)
     (b'Ping', b'Ping')
@@ -49,8 +49,8 @@ def unpack(frame: bytes, most: int) -> bytes:
         raise WireError(str(error), reason="bad_compression") from None
     if len(text) > most:
         raise WireError(f"more than {most} bytes", reason="too_big")
-    if not inflater.eof:
-        raise WireError("a compressed frame that ends too early", reason="bad_compression")
+    if not inflater.eof or inflater.unused_data.strip(b"\0"):
+        raise WireError("a compressed frame that ends too early, or not where it should", reason="bad_compression")
     return text
 
 
@@ -87,11 +87,10 @@ class Dialect:
 
     def reader(self, message: Any) -> Reader | None:
         """Return who reads a message, None if nobody here does."""
-        key = self._key(message)
+        key = plain(self._key(message))
         if self._key_pattern is not None:
-            part = self._key_pattern.search(key) if isinstance(key, str) else None
-            key = None if part is None else (part.group(1) if part.re.groups else part.group())
-        reader = self._readers.get(key) if isinstance(key, str) else None
+            key = part(self._key_pattern, key)
+        reader = self._readers.get(key)
         return reader if reader is not None and reader.matches(message) else None
 
     def hear(self, message: Any) -> Word | None:
@@ -111,8 +110,7 @@ class Dialect:
             return [key]
         wire = plain(self._refused_symbol(message, message)) if self._refused_symbol is not None else ""
         if self._symbol_pattern is not None:
-            part = self._symbol_pattern.search(wire)
-            wire = "" if part is None else (part.group(1) if part.re.groups else part.group())
+            wire = part(self._symbol_pattern, wire[:LONGEST_NAME])
         if not wire or self._known.ours(wire) is None:
             return []
         return [f"{name}/{wire}" for name, each in self._names if each]

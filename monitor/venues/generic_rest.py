@@ -73,17 +73,28 @@ def admission(name: str, bootstrap: Bootstrap, *, whole_address: bool) -> Admiss
     url, token = compile_path(bootstrap.url), compile_path(bootstrap.token) if bootstrap.token else None
     every = compile_path(bootstrap.ping_ms) if bootstrap.ping_ms else None
 
-    def decode(body: bytes, _url: str) -> Pass:
+    def decode(body: bytes, elsewhere: str) -> Pass:
         message = parsed(body)
         address = plain(url(message))
         secret = plain(token(message)) if token is not None else ""
         if not _may_be_called(address) or (token is not None and not secret):
             raise WireError("an answer without a usable address", reason="malformed")
         values = {"url": address, "token": quote(secret, safe=""), "uuid": unique(name, secret, address)}
+        leads_to = fill(bootstrap.connect, values)
+        if not _may_be_called(leads_to):
+            raise WireError("what is called with the token is not encrypted", reason="malformed")
         ping_ms = None if every is None else value(every(message), 999.0, 1e7)
-        return Pass(fill(bootstrap.connect, values), None if ping_ms is None else ping_ms / 1000.0)
+        return Pass(_moved(leads_to, elsewhere), None if ping_ms is None else ping_ms / 1000.0)
 
     return Admission(_resource(bootstrap.host, bootstrap.path, whole_address=whole_address), decode)
+
+
+def _moved(address: str, elsewhere: str) -> str:
+    """Return the same path and query below *elsewhere*, where the operator names another address for the venue."""
+    if not elsewhere:
+        return address
+    parts = urlsplit(address)
+    return elsewhere.rstrip("/") + parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def _may_be_called(address: str) -> bool:
@@ -91,7 +102,8 @@ def _may_be_called(address: str) -> bool:
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
+        fit = parts.port != 0 and address.isascii() and address.isprintable()
     except ValueError:
         return False
-    fit = address.isascii() and address.isprintable() and " " not in address and "@" not in parts.netloc
-    return fit and bool(host) and (parts.scheme == "wss" or (parts.scheme == "ws" and host in LOOPBACK))
+    fit = fit and bool(host) and " " not in address and "@" not in parts.netloc
+    return fit and (parts.scheme == "wss" or (parts.scheme == "ws" and host in LOOPBACK))

@@ -13,7 +13,7 @@ from monitor.venues import generic_terms as terms
 from monitor.venues.generic_definition import Rows
 from monitor.venues.generic_facts import Row, builders
 from monitor.venues.generic_paths import compile_path, holds
-from monitor.venues.generic_values import Known, finder, plain, seconds
+from monitor.venues.generic_values import Known, finder, part, plain, seconds
 
 
 class Reader:
@@ -87,8 +87,7 @@ class Reader:
             return otherwise
         wire = otherwise if self._symbol is None else plain(self._symbol(row, message))
         if self._pattern is not None and wire:
-            part = self._pattern.search(wire)
-            wire = "" if part is None else (part.group(1) if part.re.groups else part.group())
+            wire = part(self._pattern, wire)
         if not wire:
             raise WireError("a row without a contract", reason="no_symbol")
         return self._known.ours(wire)

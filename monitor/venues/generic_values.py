@@ -17,6 +17,9 @@ Find = Callable[[Any, Any], Any]
 FIRST_SECOND, LAST_SECOND = 1e9, 1e10
 """Seconds since 1970 that are a time of this age."""
 
+LONGEST_NAME = 256
+"""Characters of a text that a pattern is tried on: what one of an operator's own costs may rise with their square."""
+
 _TIME = re.compile(r"\d{1,20}(?:\.\d{1,12})?", re.ASCII)
 
 
@@ -27,6 +30,16 @@ def finder(expression: str) -> Find:
         return lambda _row, message: of_message(message)
     of_row = compile_path(expression)
     return lambda row, _message: of_row(row)
+
+
+def part(pattern: re.Pattern[str], text: str) -> str:
+    """Return what *pattern* finds in a name: its group, all of it where it has none; "" for nothing.
+
+    >>> part(re.compile(":([^,]+)$"), "/contract/instrument:XBTUSDTM"), part(re.compile("x"), "x" * 1000)
+    ('XBTUSDTM', '')
+    """
+    found = pattern.search(text) if len(text) <= LONGEST_NAME else None
+    return "" if found is None else (found.group(1) or "") if pattern.groups else found.group()
 
 
 def absent(raw: Any) -> bool:
@@ -94,8 +107,8 @@ class Known:
         self.sizes: dict[str, float] = {}
         self.next_fundings: dict[str, float] = {}
 
-    def of(self, symbols: Sequence[str]) -> Known:
-        """Return the same knowledge where *symbols* are watched."""
+    def of(self, symbols: Sequence[str] | None) -> Known:
+        """Return the same knowledge where *symbols* are watched (None: all)."""
         known = Known(self.definition, symbols)
         known.sizes, known.next_fundings = self.sizes, self.next_fundings
         return known
@@ -107,7 +120,9 @@ class Known:
     def ours(self, wire: str) -> str | None:
         """Return what positions call a contract of the venue, None if it is not watched."""
         symbol = self._ours.get(wire, wire)
-        return symbol if self.watched is None or symbol in self.watched else None
+        if self.watched is None or symbol in self.watched:
+            return symbol
+        return wire if wire in self.watched else None  # a position may use the venue's own name all the same
 
     def next_funding(self, symbol: str, now: float) -> float | None:
         """Return when *symbol* is charged next, as far as the venue said it; None once that is over."""
