@@ -155,7 +155,7 @@ class Line:
                 self._log.error("feed.refused", stream=stream.name, reason=word.reason[:200])
                 for event in self._requests.told(self._venue.name, stream, word.reason):
                     self._intake.deliver(event, boot())
-        elif word.reason and self._sampler.allows(word.reason, boot()):
+        elif word.reason and self._sampler.allows("refused", boot()):
             self._log.warning("feed.refused", stream="", reason=word.reason[:200])  # it says no, and not to what
         if word.leaving:
             self._ask_for_successor("planned")
