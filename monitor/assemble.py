@@ -32,10 +32,16 @@ def watched_symbols(settings: Settings) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for account in settings.accounts.accounts:
         for symbol in account.symbols():
-            proxy = settings.accounts.terms[account.name][symbol].proxy
+            proxy = proxy_of(settings, account, symbol)
             venue, fed = (account.venue, symbol) if proxy is None else proxy
             found.setdefault(venue, set()).add(fed)
     return {venue: sorted(found[venue]) for venue in sorted(found)}
+
+
+def proxy_of(settings: Settings, account: Account, symbol: str) -> tuple[str, str] | None:
+    """Return the contract by whose mark *symbol* is watched, None where its venue has a feed."""
+    said = settings.venues.get(account.venue)
+    return settings.accounts.terms[account.name][symbol].proxy if said is not None and said.proxy_only else None
 
 
 def watched_accounts(settings: Settings) -> list[WatchedAccount]:
@@ -57,7 +63,7 @@ def watched_accounts(settings: Settings) -> list[WatchedAccount]:
                 {s: table for s, table in tables.items() if table is not None},
                 settings.accounts.ladders,
                 {s: t.contract_size for s, t in settings.accounts.terms[account.name].items()},
-                {s: t.proxy for s, t in settings.accounts.terms[account.name].items() if t.proxy is not None},
+                {s: proxy for s in account.symbols() if (proxy := proxy_of(settings, account, s)) is not None},
             )
         )
     return found

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from monitor.cli.files import venue_named
 from monitor.errors import ConfigError, MonitorError, WireError
-from monitor.venues import VENUES
 
 MAX_LINE = 8 << 20
 
@@ -26,14 +26,14 @@ def add(verbs: Any) -> None:
         help="turn raw websocket frames, one a line, into events as JSON lines",
         description="Frames that cannot be read are told on stderr with file and line; the exit code is then 1.",
     )
-    parser.add_argument("--venue", required=True, choices=sorted(VENUES))
+    parser.add_argument("--venue", required=True, metavar="VENUE", help="a venue, or the file of one of your own")
     parser.add_argument("files", nargs="*", metavar="FILE", help="files with one frame a line; stdin when none or -")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the events of every frame; return 1 if a frame could not be read."""
-    decode = VENUES[options.venue].decode
+    decode = venue_named(options.venue).decode
     encode = msgspec.json.Encoder().encode
     frames = events = empty = bad = 0
     with output() as out:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from monitor.config.definition import read_definition
 from monitor.config.load import load_account_file, load_config
 from monitor.config.settings import AccountFile, Settings
-from monitor.venues import ANNOUNCING, RULES, SHIPPED_TIERS, VENUES, canonical
+from monitor.errors import ConfigError
+from monitor.venues import ANNOUNCING, RULES, SHIPPED_TIERS, VENUES, canonical, generic
 from monitor.venues.base import Venue
 
 
@@ -21,9 +23,14 @@ def read_accounts(path: Path | str) -> AccountFile:
     return load_account_file(path, RULES, SHIPPED_TIERS, canonical=canonical)
 
 
-def read_venue(path: Path | str) -> Venue:
-    """Return the venue that a file of the operator's own describes. Raises ``ConfigError``."""
-    from monitor.config.definition import read_definition  # noqa: PLC0415
-    from monitor.venues import generic  # noqa: PLC0415
+def venue_named(said: str, rest_url: str = "") -> Venue:
+    """Return a venue by one of its names, or the one that a file of the operator's own describes.
 
-    return generic.venue(read_definition(path))
+    *rest_url* is where all its resources are read, if not where it says itself. Raises ``ConfigError``.
+    """
+    name = canonical(said)
+    if name in VENUES:
+        return VENUES[name]
+    if said.endswith((".yaml", ".yml")):
+        return generic.venue(read_definition(said), rest_url)
+    raise ConfigError([f"unknown venue {said!r}: expected one of {', '.join(sorted(VENUES))}, or a YAML file"])

@@ -10,9 +10,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from monitor.cli.files import read_venue
-from monitor.errors import ConfigError
-from monitor.venues import VENUES, canonical
+from monitor.cli.files import venue_named
+from monitor.venues import VENUES
 from monitor.venues.base import FACTS, Feature, Venue
 
 WIDTH = 160
@@ -66,16 +65,7 @@ class _Row(msgspec.Struct):
 
 def _chosen(names: Iterable[str]) -> Mapping[str, Venue]:
     """Return the venues that are asked for: names, or files of venues of the operator's own; all without any."""
-    found: dict[str, Venue] = {}
-    for said in names:
-        name = canonical(said)
-        if name in VENUES:
-            found[name] = VENUES[name]
-        elif said.endswith((".yaml", ".yml")):
-            own = read_venue(said)
-            found[own.name] = own
-        else:
-            raise ConfigError([f"unknown venue {said!r}: expected one of {', '.join(sorted(VENUES))}, or a YAML file"])
+    found = {venue.name: venue for venue in map(venue_named, names)}
     return found or dict(sorted(VENUES.items()))
 
 

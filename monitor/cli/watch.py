@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor import log
-from monitor.cli.files import read_venue
+from monitor.cli.files import venue_named
 from monitor.cli.run import loop_factory
+from monitor.config.urls import check_venue_url
 from monitor.engine.engine import Engine
 from monitor.engine.views import SymbolView
 from monitor.errors import ConfigError
@@ -24,7 +26,6 @@ from monitor.feed.feed import VenueFeed, resources
 from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
 from monitor.net.clock import boot, wall
-from monitor.venues import VENUES, canonical
 from monitor.venues.base import Venue
 
 BOOTSTRAP_SECONDS = 8.0
@@ -47,26 +48,27 @@ def add(verbs: Any) -> None:
     parser.add_argument("symbols", nargs="+", metavar="SYMBOL", help="contracts in the venue's own spelling")
     parser.add_argument("--once", action="store_true", help="print once every mark is in, and stop")
     parser.add_argument("--json", action="store_true", help="print one JSON object a contract and second")
-    parser.add_argument("--stream-url", metavar="URL", help="another websocket address")
-    parser.add_argument("--rest-url", metavar="URL", help="another REST address")
+    parser.add_argument("--stream-url", metavar="URL", type=_address("wss", "ws"), help="another websocket address")
+    parser.add_argument("--rest-url", metavar="URL", type=_address("https", "http"), help="another REST address")
     parser.set_defaults(run=run)
+
+
+def _address(secure: str, plain: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        try:
+            return check_venue_url(text, secure, plain)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return check
 
 
 def run(options: argparse.Namespace) -> int:
     """Watch until interrupted; with ``--once`` 0 if every contract had a mark."""
     log.configure("error", "console")
-    venue = _venue(options.venue)
+    venue = venue_named(options.venue, options.rest_url or "")
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_watch(venue, list(dict.fromkeys(options.symbols)), options))
-
-
-def _venue(said: str) -> Venue:
-    name = canonical(said)
-    if name in VENUES:
-        return VENUES[name]
-    if said.endswith((".yaml", ".yml")):
-        return read_venue(said)
-    raise ConfigError([f"unknown venue {said!r}: expected one of {', '.join(sorted(VENUES))}, or a YAML file"])
 
 
 async def _watch(venue: Venue, symbols: Sequence[str], options: argparse.Namespace) -> int:
@@ -94,6 +96,9 @@ async def _watch(venue: Venue, symbols: Sequence[str], options: argparse.Namespa
         running = group.create_task(feed.run(), name="feed")
         try:
             return await _show(engine, feed, options)
+        except BrokenPipeError:  # whoever read has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         finally:
             running.cancel()
 
@@ -204,7 +209,7 @@ def _age(fact: str, age: float | None, venue: Venue) -> Text:
         return Text("")
     normal = venue.expected_intervals.get(fact)
     late = normal is not None and age > STALE * max(normal, 1.0)
-    return Text(f"{age:.1f} s", "bold magenta" if late else "green")
+    return Text(f"stale, {age:.1f} s" if late else f"{age:.1f} s", "bold magenta" if late else "green")
 
 
 def _sources(fact: str, venue: Venue) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 from monitor.config.places import Place, nearest, show
@@ -49,6 +49,7 @@ def read_accounts(
             accounts.append(account)
             terms[account.name] = its
     _warn_of_idle_terms(terms_section, {symbol for account in accounts for symbol in _symbols(account)}, warnings)
+    warnings += _warn_of_shared_terms(terms_section, accounts, terms)
     return AccountFile(
         accounts=tuple(accounts),
         terms=terms,
@@ -67,6 +68,24 @@ def read_accounts(
 def _symbols(account: Account) -> set[str]:
     """Return the contracts that *account* holds, or takes the price of a collateral asset from."""
     return {position.symbol for position in account.positions} | {asset.symbol for asset in account.assets} - {""}
+
+
+def _warn_of_shared_terms(
+    section: Section | None, accounts: Collection[Account], terms: Mapping[str, Mapping[str, SymbolTerms]]
+) -> Iterator[str]:
+    """Yield which terms count at several venues at once: one spelling of a contract is not one contract."""
+    for symbol, _, place in section.members() if section is not None else ():
+        holders = [a for a in accounts if symbol in _symbols(a) and _is_at(terms[a.name][symbol], place)]
+        venues = sorted({account.venue for account in holders})
+        if len(venues) > 1:
+            what = f"used for {symbol} at {' and '.join(venues)}, which are different contracts"
+            yield f"{place}: {what}: write each under the terms of its own account (accounts: - terms: ...)"
+
+
+def _is_at(its: SymbolTerms, place: Place) -> bool:
+    """Return whether anything of *its* that differs between venues was said at *place*."""
+    ours = {"contract_size", "kind", "tiers", "maintenance_rate", "closing_fee_rate", "tick_size", "maintenance_slope"}
+    return any(said.path.startswith(f"{place.path}.") for key, said in its.places.items() if key in ours)
 
 
 def _warn_of_idle_terms(section: Section | None, held: Collection[str], warnings: list[str]) -> None:

@@ -10,11 +10,22 @@ SEVERITIES = ("warning", "critical", "liquidation", "bankruptcy")
 """Ascending; ``critical`` and later ones are "critical or worse"."""
 
 
+class KnownContract(msgspec.Struct, frozen=True):
+    """What a venue said of a contract: its ladder (rows of floor, rate, deduction), its end, its funding rhythm."""
+
+    tiers: tuple[tuple[float, float, float], ...] = ()
+    max_leverages: tuple[float, ...] = ()
+    delivery_time: float | None = None
+    funding_interval: float | None = None
+
+
 class StoredState(msgspec.Struct, frozen=True):
-    """What must survive a restart for one subject: a position id, ``feed:<venue>``, or ``account:<name>``.
+    """What must survive a restart for one subject: a position id, ``feed:<venue>``, ``account:<name>``, or
+    ``contract:<venue>/<symbol>``.
 
     For an account, ``balance`` is what its equity was found to mean, as long as the file still says the same of it
-    (``fingerprint``).
+    (``fingerprint``). For a contract, ``contract`` is what the venue said of it; its ladder counts as long as the one
+    that would count otherwise (``fingerprint``) is still the same.
     """
 
     subject: str
@@ -28,6 +39,7 @@ class StoredState(msgspec.Struct, frozen=True):
     drift_alerted: bool = False
     balance: float | None = None
     fingerprint: str = ""
+    contract: KnownContract | None = None
 
 
 class AlertEvent(msgspec.Struct, frozen=True):
@@ -64,6 +76,9 @@ class AlertEvent(msgspec.Struct, frozen=True):
     ladder: Ladder | None = None
     skipped: tuple[str, ...] = ()
     positions: tuple[str, ...] = ()
+    before: float | None = None
+    after: float | None = None
+    """What changed, where something did: the value before and after, in the unit of its reason."""
 
     @property
     def urgent(self) -> bool:

@@ -45,6 +45,8 @@ def event_data(event: AlertEvent, event_id: str, *, unpersisted: bool = False) -
         "price_age_seconds": _decimal(event.price_age_seconds),
         "liquidation_price": _decimal(event.liquidation_price),
         "bankruptcy_price": _decimal(event.bankruptcy_price),
+        "before": _decimal(event.before),
+        "after": _decimal(event.after),
         "thresholds": _thresholds(event.ladder),
         "episode": event.episode,
         "seq": event.seq,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from monitor.core.alert_event import AlertEvent
 from monitor.core.alerts import Level
 from monitor.numbers import shortest
@@ -13,13 +15,10 @@ _SOURCES = {
     "book": "no live mark price, but the middle of the book at",
 }
 
-_TERMS = {
-    "tiers": "its maintenance tiers, and the liquidation price with them. Check it with perp-monitor explain.",
-    "funding_interval": "how often funding is charged: the rate now counts for another time.",
-    "delisting": "when the contract ends: a date of delivery has been set. Close or move the position before.",
-    "contract_size": "the size of the contract, or the file has another: its figures mean nothing until you correct them.",
-    "kind": "what the contract settles in, or the file says otherwise: its figures mean nothing until you correct them.",
-}
+_NO_TERMS = (
+    "prices come in, but its maintenance tiers or other terms are not known (or are not the file's), so that nothing can be "
+    "worked out from them. Watch it at the venue; write the tiers into the terms."
+)
 
 NAMED = 5
 """So many positions are named in a sentence; the rest is counted."""
@@ -37,6 +36,8 @@ def summary(event: AlertEvent) -> str:
     if event.kind == "position.resolved":
         again = " Verify at the venue." if event.severity in {"liquidation", "bankruptcy"} else ""
         return f"{_who(event)}: {event.level.word} again ({event.reason}), {_where(event)}.{again}"
+    if event.kind == "position.stale" and event.reason == "terms":
+        return f"{_who(event)}: {_NO_TERMS} Last known level: {event.level.word}."
     if event.kind == "position.stale":
         return (
             f"{_who(event)} has no trustworthy mark price ({event.reason}), its distance is unknown; "
@@ -45,7 +46,7 @@ def summary(event: AlertEvent) -> str:
     if event.kind == "position.unwatchable":
         return f"{_who(event)} cannot be watched ({event.reason}). Watch it at the venue or correct the configuration."
     if event.kind == "position.terms_changed":
-        return f"{_who(event)}: {event.venue} has changed {_TERMS.get(event.reason, event.reason)}"
+        return f"{_who(event)}: {_terms(event)}"
     if event.kind == "position.flapping":
         return f"{_who(event)} keeps crossing its levels and is held at {event.level.word}; {_where(event)}."
     if event.kind == "position.drift":
@@ -60,10 +61,33 @@ def summary(event: AlertEvent) -> str:
     return _other(event)
 
 
+def _terms(event: AlertEvent) -> str:
+    """Return what has changed of a contract, from what to what, and what to do."""
+    before, after = (None if v is None else _price(v) for v in (event.before, event.after))
+    if event.reason == "tiers":
+        moved = f"its liquidation price moves from {before or 'none'} to {after or 'none'}"
+        return f"new maintenance tiers: {moved}. See what that leaves, and add margin or reduce if need be."
+    if event.reason == "funding_interval":
+        hours = [f"{v / 3600.0:g} h" for v in (event.before, event.after) if v is not None]
+        return f"funding is now charged every {hours[-1]} (before: {hours[0]})."
+    if event.reason == "delisting" and event.after is not None:
+        day = datetime.fromtimestamp(event.after, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return f"the contract ends on {day}. Close or move the position before."
+    if event.reason == "contract_size":
+        said = f"the venue's contract is {after}, the file's {before or 'not said'}"
+        return f"{said}: its figures mean nothing until the file is corrected. Watch it at the venue."
+    return f"its {event.reason} at the venue is not the file's. Correct the file; until then watch it at the venue."
+
+
 def _other(event: AlertEvent) -> str:
     names = ", ".join(event.positions[:NAMED])
     if len(event.positions) > NAMED:
         names += f" and {len(event.positions) - NAMED} more"
+    if event.kind == "feed.down" and event.price_source.startswith("proxy "):
+        source = event.price_source.removeprefix("proxy ")
+        return f"No marks of {source}, by which {names} at {event.venue} are watched: unknown. Watch them there."
+    if event.kind == "feed.down" and event.reason == "terms":
+        return f"{names} at {event.venue}: {_NO_TERMS}"
     if event.kind == "feed.down":
         return (
             f"No usable data from {event.venue} ({event.reason}): {names or 'no position'} unknown. Watch them there."
@@ -77,7 +101,9 @@ def _other(event: AlertEvent) -> str:
 
 
 def _who(event: AlertEvent) -> str:
-    return " ".join(part for part in (event.symbol, event.side, event.position) if part)
+    """Return the position as people look for it: what, where, and by what name."""
+    named = " ".join(part for part in (event.symbol, event.side, event.position) if part)
+    return f"{named} at {event.venue}" if event.venue else named
 
 
 def _price(value: float) -> str:

@@ -22,7 +22,7 @@ from monitor.engine.evaluator import Evaluator, Report
 from monitor.engine.facts import JUMP, Field, SymbolFacts, Verdict
 from monitor.engine.shared import Shared
 from monitor.engine.sharing import Sharing
-from monitor.engine.terms import ContractNews
+from monitor.engine.terms import ContractNews, subject_of
 from monitor.engine.venue_state import Observe, VenueState
 from monitor.engine.views import FundView, PositionView, SymbolView, VenueView
 from monitor.engine.watch import Watch
@@ -65,7 +65,7 @@ class Engine:
         for venue, names in (symbols or {}).items():
             for symbol in names:
                 self._keep(venue, symbol, expected, started)
-        news = ContractNews(self._venues, self._by_symbol, self._work, self._sharing, self._requalify)
+        self._news = news = ContractNews(self._venues, self._by_symbol, self._work, self._sharing, self._requalify)
         self._on: dict[type, Callable[[Any, float], Sequence[AlertEvent]]] = {
             ev.MarkPrice: self._on_followed_mark if self._followers else self._on_mark,
             ev.LastPrice: self._on_last,
@@ -131,6 +131,10 @@ class Engine:
         for book in self._books:
             if book.subject in by_subject:
                 book.restore(by_subject.pop(book.subject))
+        for venue in self._venues.values():
+            for facts in venue.symbols.values():
+                if (stored := by_subject.pop(subject_of(facts), None)) is not None:
+                    self._news.restore(facts, stored)
         for subject, silence in silences.items():
             silence.restore(by_subject.pop(subject, StoredState(subject)))
         return list(by_subject.values())
@@ -312,7 +316,9 @@ class Engine:
         found = [book for book in self._books if book.unsaved]
         for book in found:
             book.unsaved = False
-        return [book.stored() for book in found]
+        contracts = list(self._news.unsaved)
+        self._news.unsaved.clear()
+        return [*(book.stored() for book in found), *(self._news.stored(facts) for facts in contracts)]
 
     def accepted_time(self, venue: str, symbol: str, field: str) -> float | None:
         """Return when the last fresh value of a price field came in (boot clock), or None."""

@@ -154,6 +154,7 @@ class SymbolFacts:
         "came",
         "clock",
         "contract",
+        "delivery_time",
         "depth",
         "funding_interval",
         "funding_rate",
@@ -200,14 +201,18 @@ class SymbolFacts:
         self.triggers = TriggerBook()
         self.table: TierTable | None = None
         self.status, self.watchable, self.shown_watchable = "", True, True
-        self.refused = self.refusal_survived = False
+        self.refused = False
         """The venue said no to its marks."""
+        self.refusal_survived = False
+        """A mark came in although the venue had said no."""
         self.contract: ContractTerms | None = None
+        self.delivery_time: float | None = None
         self.wrong_units = ""
         """Which of the contract's units the operator's figures are not in."""
-        self.proxy = ""
         self.source: SymbolFacts | None = None
-        """The contract by whose mark this one is watched, as ``venue symbol``; "" where it has its own."""
+        """The contract by whose mark this one is watched; None where it has its own."""
+        self.proxy = ""
+        """The same in words: ``venue symbol``."""
         self.settle = ""
         self.funding_rate: float | None = None
         self.next_funding_time: float | None = None

@@ -127,6 +127,7 @@ class VenueSilence:
         self.seq += 1
         worst = max((w.state.level for w in watches), default=Level.OK)
         qualities = [w.shown_quality for w in watches]
+        proxies = {w.facts.proxy for w in watches}
         return AlertEvent(
             kind=kind,
             severity="critical" if worst >= Level.WARNING else "warning",
@@ -141,9 +142,13 @@ class VenueSilence:
             reason=self._reason(watches) if kind == "feed.down" else "",
             arrived=now,
             positions=tuple(w.position.name for w in watches),
+            price_source=f"proxy {', '.join(sorted(proxies))}" if all(proxies) else "",
         )
 
     def _reason(self, watches: Sequence[Watch]) -> str:
         """Return why the feed is down: what the connection said, else what all its positions say."""
+        proxies = {watch.facts.proxy for watch in watches}
+        if all(proxies):
+            return "proxy_silent"
         reasons = {watch.state.reason for watch in watches}
         return reasons.pop() if self.why == "no_data" and len(reasons) == 1 else self.why

@@ -7,10 +7,14 @@ operator's figures are in, its positions are unknown (reason ``terms``) and that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from math import inf, isclose
 
+import msgspec
+from msgspec.structs import replace
+
 from monitor.core import events as ev
-from monitor.core.alert_event import AlertEvent
+from monitor.core.alert_event import AlertEvent, KnownContract, StoredState
 from monitor.core.alerts import Change, Level
 from monitor.core.contract import Tier, TierTable, build_deductions, ladder_for, ladder_problem
 from monitor.engine.evaluator import Evaluator
@@ -24,10 +28,18 @@ NOTHING: tuple[AlertEvent, ...] = ()
 TERMS_MOVE = 0.005
 """A liquidation price that moves by more than this share of the mark through new terms is announced."""
 
+NEAR_SECONDS = 14 * 86_400.0
+"""A contract that ends within this is told of at first sight, too: it may have been decided while nobody watched."""
+
 SAID_SECONDS = 3600.0
 """So long the same news of a contract is not said again."""
 
 Requalify = Callable[[SymbolFacts, float], list[AlertEvent]]
+
+
+def subject_of(facts: SymbolFacts) -> str:
+    """Return the subject under which a contract is stored."""
+    return f"contract:{facts.venue}/{facts.symbol}"
 
 
 class ContractNews:
@@ -46,8 +58,42 @@ class ContractNews:
         self._work = work
         self._sharing = sharing
         self._requalify = requalify
+        self.unsaved: dict[SymbolFacts, None] = {}
+        """Contracts of which something was said that must survive a restart."""
         self._said: dict[tuple[SymbolFacts, str, object], float] = {}
         """What was announced of a contract, and when: two sources that differ are told once, not at every turn."""
+
+    # --- over a restart ------------------------------------------------------------------------------------
+
+    def _note(self, facts: SymbolFacts) -> None:
+        if self._watches(facts):
+            self.unsaved[facts] = None
+
+    def stored(self, facts: SymbolFacts) -> StoredState:
+        """Return what must survive a restart of a contract."""
+        table = facts.table
+        known = KnownContract(
+            () if table is None else tuple((t.floor, t.maintenance_rate, t.deduction) for t in table.tiers),
+            () if table is None else table.max_leverages,
+            facts.delivery_time,
+            facts.funding_interval,
+        )
+        return StoredState(subject_of(facts), contract=known, fingerprint=self._otherwise(facts))
+
+    def restore(self, facts: SymbolFacts, stored: StoredState) -> None:
+        """Take up what an earlier run was told; a ladder only if the operator has not brought a newer one since."""
+        known = stored.contract
+        if known is None:
+            return
+        facts.delivery_time, facts.funding_interval = known.delivery_time, known.funding_interval
+        tiers = tuple(Tier(*row) for row in known.tiers)
+        if tiers and ladder_problem(tiers) is None and stored.fingerprint == self._otherwise(facts):
+            facts.table = TierTable(tiers, "announced by the venue before the restart", "", None, known.max_leverages)
+
+    def _otherwise(self, facts: SymbolFacts) -> str:
+        """Return what changes with the ladder that would count if the venue had announced none."""
+        tables = [watch.book.watched.tables.get(facts.symbol) for watch in self._watches(facts)]
+        return sha256(msgspec.json.encode(tables)).hexdigest()[:16]
 
     def _facts(self, venue: str, symbol: str) -> SymbolFacts | None:
         return self._venues[venue].symbols.get(symbol)
@@ -62,17 +108,27 @@ class ContractNews:
         facts = self._facts(event.venue, event.symbol)
         if facts is None:
             return NOTHING
-        before, facts.contract, facts.settle = facts.contract, event, event.settle
+        first, facts.contract, facts.settle = facts.contract is None, event, event.settle
         out: list[AlertEvent] = []
         wrong = self._wrong_units(facts)
         if wrong != facts.wrong_units:
             facts.wrong_units = wrong
             if wrong:
-                out += self._announce(facts, wrong, event.contract_size, now, worst=Level.CRITICAL)
+                ours = next((w.book.contract_size(facts.symbol) for w in self._watches(facts)), None)
+                out += self._announce(facts, wrong, ours, event.contract_size, now, worst=Level.CRITICAL)
             out += self._requalify(facts, now)
-        if before is not None and before.delivery_time != event.delivery_time and event.delivery_time is not None:
-            out += self._announce(facts, "delisting", event.delivery_time, now)
+        out += self._ending(facts, event.delivery_time, now, first=first)
         return [*out, *self._take_status(facts, event.status, now, watchable=event.watchable)]
+
+    def _ending(self, facts: SymbolFacts, time: float | None, now: float, *, first: bool) -> Sequence[AlertEvent]:
+        """Take when a contract ends. A date that is new is announced; at first sight only one that is near."""
+        before, facts.delivery_time = facts.delivery_time, time
+        if time is None or time == before:
+            return NOTHING
+        self._note(facts)
+        if before is None and first and time - now - facts.clock.offset > NEAR_SECONDS:
+            return NOTHING  # a dated contract, as it always was
+        return self._announce(facts, "delisting", before, time, now)
 
     def _wrong_units(self, facts: SymbolFacts) -> str:
         """Return which of its units the operator's figures are not in, "" if all are."""
@@ -92,6 +148,8 @@ class ContractNews:
         facts = self._facts(event.venue, event.symbol)
         if facts is None:
             return NOTHING
+        if facts.contract is not None and event.status != "not listed":
+            self._venues[event.venue].jumps += 1  # there is news: the whole terms are read again
         return self._take_status(facts, event.status, now, watchable=event.watchable)
 
     def on_refused(self, event: ev.SubscriptionRefused, now: float) -> Sequence[AlertEvent]:
@@ -130,18 +188,27 @@ class ContractNews:
             return NOTHING
         before, facts.funding_interval = facts.funding_interval, event.interval_seconds
         changed = before is not None and not isclose(before, event.interval_seconds, rel_tol=1e-9)
-        return self._announce(facts, "funding_interval", event.interval_seconds, now) if changed else NOTHING
+        if before is None or changed:
+            self._note(facts)
+        return self._announce(facts, "funding_interval", before, event.interval_seconds, now) if changed else NOTHING
 
     def _announce(
-        self, facts: SymbolFacts, reason: str, value: object, now: float, *, worst: Level = Level.OK
+        self,
+        facts: SymbolFacts,
+        reason: str,
+        before: float | None,
+        after: float,
+        now: float,
+        *,
+        worst: Level = Level.OK,
     ) -> Sequence[AlertEvent]:
         out: list[AlertEvent] = []
-        if not self._news(facts, reason, value, now):
+        if not self._news(facts, reason, after, now):
             return out
         for watch in self._watches(facts):
             level = watch.state.level
             change = Change("position.terms_changed", level, level, reason=reason, worst=worst)
-            out.append(watch.announce(change, facts.mark.value or None, now))
+            out.append(replace(watch.announce(change, facts.mark.value or None, now), before=before, after=after))
         return out
 
     def _news(self, facts: SymbolFacts, reason: str, value: object, now: float) -> bool:
@@ -161,7 +228,8 @@ class ContractNews:
             self._venues[event.venue].rejected.add("bad_tiers")
             return NOTHING
         table = self._as_ruled(facts, TierTable(tiers, "announced by the venue", max_leverages=event.max_leverages))
-        if facts.table is not None and facts.table == table:
+        if facts.table is not None and facts.table.tiers == table.tiers:
+            facts.table = table  # nothing new, but it is known again where it is from
             return NOTHING
         watches = dict.fromkeys(self._watches(facts))
         for shared in self._sharing.of(facts):
@@ -171,6 +239,7 @@ class ContractNews:
                 # others' marks have moved since: that is not the ladder's doing
                 self._work.attempt(watch, now, watch.solve)
         facts.table = table
+        self._note(facts)
         for book in dict.fromkeys(watch.book for watch in watches):
             book.forget()
         self._sharing.forget(facts)
@@ -187,7 +256,8 @@ class ContractNews:
             moved = (before is None) != (after is None) or abs((after or 0.0) - (before or 0.0)) > TERMS_MOVE * mark
             if known and moved:
                 level = watch.state.level
-                out.append(watch.announce(Change("position.terms_changed", level, level, reason="tiers"), mark, now))
+                change = Change("position.terms_changed", level, level, reason="tiers")
+                out.append(replace(watch.announce(change, mark, now), before=before, after=after))
             out += watch.drift(now)
         return out
 

@@ -126,9 +126,9 @@ _INFO = len(_SYMBOL_LABELS) - 1
 def _liquidated(name: str, attribute: str, text: str) -> Family[SymbolView]:
     """Return a counter by side of the position; both sides start at zero."""
 
-    def sum_of(side: str) -> Callable[[SymbolView], float]:
+    def sum_of(side: str) -> Callable[[SymbolView], float | None]:
         sums: Callable[[SymbolView], Mapping[str, float]] = attrgetter(attribute)
-        return lambda view: sums(view).get(side, 0.0)
+        return lambda view: sums(view).get(side)
 
     columns = tuple(Column(sum_of(side), labels) for side, labels in zip(SIDES, _SIDES, strict=True))
     return Family(f"perp_{name}_total", "counter", text, columns)

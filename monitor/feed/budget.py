@@ -12,6 +12,7 @@ class Budget:
 
     def __init__(self, limits: Limits, settings: FeedSettings) -> None:
         self._own = Window(limits.weight_per_minute * settings.own_weight_share, settings.weight_window_seconds)
+        self._pace = None if limits.requests_per_second is None else Window(limits.requests_per_second, 1.0)
         self._ceiling = limits.weight_per_minute * settings.all_weight_share
         self._window_seconds = settings.weight_window_seconds
         self._busy_until = float("-inf")
@@ -20,11 +21,14 @@ class Budget:
 
     def delay(self, now: float, weight: float) -> float:
         """Return the seconds until a request of *weight* may go out."""
-        return max(self._own.delay(now, weight), self._busy_until - now, self._quiet_until - now, 0.0)
+        pace = 0.0 if self._pace is None else self._pace.delay(now)
+        return max(self._own.delay(now, weight), pace, self._busy_until - now, self._quiet_until - now, 0.0)
 
     def spend(self, now: float, weight: float) -> None:
         """Count a request that goes out."""
         self._own.spend(now, weight)
+        if self._pace is not None:
+            self._pace.spend(now)
 
     def reported(self, now: float, used: float) -> None:
         """Take the venue's own count: it is trusted where it is higher, since others may use the same address."""

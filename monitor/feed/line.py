@@ -64,9 +64,12 @@ class Line:
         self.wants_successor = ""
         """``planned`` before its lifetime ends, ``data_timeout`` for a stream that nothing else brought back."""
         self.silent_seconds = 0.0
-        self.asking = self.subscribed = False
-        self._silent: Sequence[Stream] = ()
+        self.asking = False
+        """Subscribing has begun."""
+        self.subscribed = False
         """All has been asked for; whether it comes is another question."""
+        self._silent: Sequence[Stream] = ()
+        """What the watchdog wants to have asked for again."""
         self._venue = venue
         self._websocket = websocket
         self._intake = intake

@@ -27,6 +27,12 @@ from monitor.venues.base import Poll, Venue
 
 log = structlog.get_logger()
 
+OFTEN_SECONDS = 60.0
+"""What is read at least this often confirms prices."""
+
+MOST_URGENT = 1.5
+"""What is read seldom, or fails, is never more urgent than a price that is so many of its intervals late."""
+
 
 class Poller:
     """Reads the polls of one host again and again. A failure is retried by backoff and never ends it."""
@@ -48,6 +54,7 @@ class Poller:
         self._settings = settings
         self._chance = chance
         self._budget = Budget(venue.limits, settings)
+        self._failing: set[int] = set()
         self._soon: deque[Poll] = deque()
         self._wake = asyncio.Event()
         self._unread = {
@@ -106,7 +113,14 @@ class Poller:
         waiting = [index for index in range(len(polls)) if due[index] <= now]
         if not waiting:
             return min(range(len(polls)), key=due.__getitem__)
-        return max(waiting, key=lambda index: (now - due[index]) / min(polls[index].interval_seconds, 60.0))
+
+        def urgency(index: int) -> tuple[float, float]:
+            late, interval = now - due[index], polls[index].interval_seconds
+            often = interval <= OFTEN_SECONDS and index not in self._failing
+            times = late / min(interval, OFTEN_SECONDS)
+            return times if often else min(times, MOST_URGENT), late
+
+        return max(waiting, key=urgency)
 
     async def was_read(self, resource: str) -> None:
         """Return when *resource* has been read once, all of it; one that is not polled is not waited for."""
@@ -139,8 +153,10 @@ class Poller:
         try:
             await self._fetch(poll)
         except (FeedError, WireError) as error:
+            self._failing.add(index)
             self._failed(index, error)
             return False
+        self._failing.discard(index)
         unread = self._unread[poll.resource]
         if poll in unread:
             unread.remove(poll)

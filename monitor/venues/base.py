@@ -151,7 +151,8 @@ class Admission:
 class Limits:
     """What the venue allows one client. ``lifetime_seconds`` is the age at which it cuts a websocket, ``quiet`` the HTTP
     statuses, besides 418 and 429, with which it asks to be left alone, and for how many seconds;
-    ``retry_after_unit_seconds`` what its Retry-After counts in, where that is not seconds.
+    ``retry_after_unit_seconds`` what its Retry-After counts in, where that is not seconds. ``requests_per_second``: so many
+    of ours at most, where a burst is counted, too.
     """
 
     weight_per_minute: int
@@ -162,6 +163,7 @@ class Limits:
     body_bytes: int = 5 << 20
     quiet: Mapping[int, float] = field(default_factory=dict)
     retry_after_unit_seconds: float = 1.0
+    requests_per_second: float | None = None
     connects: int = 300
     connect_window_seconds: float = 300.0
 

@@ -57,7 +57,7 @@ from monitor.venues.base import (
     Stream,
     Venue,
 )
-from monitor.venues.okx_rest import NAME, POLL_WEIGHT, SWAP, index_of, polls
+from monitor.venues.okx_rest import NAME, SWAP, index_of, polls
 from monitor.venues.okx_wire import OkxDecoder, hear
 
 _LINEAR = LiquidationRule(
@@ -190,7 +190,8 @@ VENUE = Venue(
     stream_url="wss://ws.okx.com:8443",
     rest_url="https://openapi.okx.com",
     limits=Limits(
-        weight_per_minute=2 * (10 * POLL_WEIGHT + 2),  # we take half: ten heavy requests, the time, the contract list
+        weight_per_minute=600,  # nothing is counted by the minute
+        requests_per_second=4.0,  # of a resource 10 may be made in 2 s
         weight_header="",  # nothing is said of what is used up
         control_messages_per_second=3.0,
         lifetime_seconds=inf,  # none is fixed: the venue gives notice

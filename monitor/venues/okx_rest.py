@@ -10,7 +10,7 @@ figure with its own time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Annotated
@@ -27,10 +27,6 @@ from monitor.venues.wire import Milliseconds, Quantity, Raw, common_coin, number
 
 NAME = "okx"
 SWAP = "SWAP"
-
-FAMILIES_A_REQUEST = 5
-POLL_WEIGHT = 6
-"""Of a resource 10 requests may be made in 2 s. Ours are counted by the minute: this heavy, ten are the minute's share."""
 
 WATCHABLE = frozenset({"live", "post_only"})
 """States in which a contract is marked and closed as usual: ``post_only`` only restricts new orders."""
@@ -230,23 +226,23 @@ def polls(symbols: Sequence[str]) -> list[Poll]:
     return [
         Poll("time", "/api/v5/public/time", {}, 1, 600.0, _time),
         Poll("instruments", "/api/v5/public/instruments", swaps, 1, 3600.0, partial(_instruments, watched), terms=True),
-        *(
+        *(  # a family alone: one that has been delisted would cost the others their ladders
             Poll(
                 "position-tiers",
                 "/api/v5/public/position-tiers",
-                {**swaps, "tdMode": "cross", "instFamily": ",".join(part)},
-                POLL_WEIGHT,
+                {**swaps, "tdMode": "cross", "instFamily": family},
+                1,
                 3600.0,
                 partial(_position_tiers, watched),
             )
-            for part in _parts(families, FAMILIES_A_REQUEST)
+            for family in families
         ),
         *(
             Poll(
                 "insurance-fund",
                 "/api/v5/public/insurance-fund",
                 {**swaps, "instFamily": family, "limit": "20"},
-                POLL_WEIGHT,
+                1,
                 1200.0,
                 partial(_insurance_fund, watched),
                 essential=False,
@@ -254,8 +250,3 @@ def polls(symbols: Sequence[str]) -> list[Poll]:
             for family in families
         ),
     ]
-
-
-def _parts(names: Sequence[str], most: int) -> Iterator[Sequence[str]]:
-    """Yield *names* in parts of at most so many."""
-    return (names[start : start + most] for start in range(0, len(names), most))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.assemble import watched_accounts
 from monitor.cli.files import read_config
 from monitor.cli.main import main
 from monitor.errors import ConfigError
@@ -26,9 +27,9 @@ terms:
 def said(tmp_path):
     """Read a configuration with *venue* in it and return what is wrong with it, [] if nothing."""
 
-    def read(venue: str, terms: str = "") -> list[str]:
+    def read(venue: str, terms: str = "", config: str = CONFIG) -> list[str]:
         path = tmp_path / "monitor.yaml"
-        path.write_text(CONFIG.replace("VENUE", venue).replace("TERMS", terms))
+        path.write_text(config.replace("VENUE", venue).replace("TERMS", terms))
         try:
             read.settings = read_config(path)
         except ConfigError as error:
@@ -49,6 +50,29 @@ def test_a_proxy_must_be_a_venue_that_can_be_watched(said):
     rule = ", rule: {maintenance: mark, closing_fee: none}, proxy_mark: {venue: nowhere, symbol: BTCUSDT}"
     (problem,) = said("acme: {proxy_only: true}", rule)
     assert problem.endswith("terms.BTC.proxy_mark: expected a venue with marks of its own, got nowhere")
+
+
+@pytest.mark.parametrize("source", ["dark", "acme"], ids=["another", "itself"])
+def test_a_venue_without_a_feed_stands_in_for_nothing(said, source):
+    rule = f", rule: {{maintenance: mark, closing_fee: none}}, proxy_mark: {{venue: {source}, symbol: BTC}}"
+    (problem,) = said("acme: {proxy_only: true}\n  dark: {proxy_only: true}", rule)
+    assert problem.endswith(f"terms.BTC.proxy_mark: expected a venue with marks of its own, got {source}")
+
+
+ASSET = """\
+    margin_mode: cross
+    balance: 9000
+    collateral: [{asset: ETH, amount: 2, symbol: ETH}]
+"""
+
+
+def test_an_asset_that_is_priced_at_a_venue_without_a_feed_needs_a_proxy_too(said):
+    config = CONFIG.replace("    margin_mode: isolated\n", ASSET).replace(", margin: 5000", "")
+    rule = ", rule: {maintenance: mark, closing_fee: none}, proxy_mark: {venue: binance, symbol: BTCUSDT}"
+    (problem,) = said("acme: {proxy_only: true}", rule, config)
+    assert problem.endswith(
+        "a proxy_only venue has no marks of its own: write terms.ETH.proxy_mark: {venue: ..., symbol: ...}"
+    )
 
 
 def test_a_proxy_is_only_for_venues_without_a_feed(tmp_path):
@@ -142,3 +166,39 @@ def test_explain_takes_the_rule_of_a_definition(tmp_path, capsys, request):
     )
     assert main(["explain", str(path)]) == 0
     assert "switches" in capsys.readouterr().out
+
+
+TWO_VENUES = """\
+accounts:
+  - {name: a, venue: hyperliquid, margin_mode: isolated, positions: [POSITION]}
+  - {name: b, venue: lighter, margin_mode: isolated, positions: [POSITION]}
+terms:
+  BTC: {maintenance_rate: 0.0125}
+""".replace("POSITION", "{symbol: BTC, side: short, contracts: 1, entry_price: 50000, margin: 5000}")
+
+
+def test_terms_that_count_at_two_venues_at_once_are_warned_of(tmp_path):
+    path = tmp_path / "monitor.yaml"
+    path.write_text(TWO_VENUES.replace("{symbol", "{name: one, symbol", 1))
+    assert any(
+        "terms.BTC: used for BTC at hyperliquid and lighter" in warning for warning in read_config(path).warnings
+    )
+
+
+def test_terms_under_their_own_account_are_not_warned_of(tmp_path):
+    path = tmp_path / "monitor.yaml"
+    own = TWO_VENUES.replace("{symbol", "{name: one, symbol", 1).partition("terms:")[0]
+    path.write_text(own.replace("venue: lighter,", "venue: lighter, terms: {BTC: {maintenance_rate: 0.012}},"))
+    assert not any("used for BTC" in warning for warning in read_config(path).warnings)
+
+
+def test_a_proxy_counts_only_where_the_venue_has_no_feed(tmp_path):
+    """The README's own example, beside an account at another venue."""
+    path = tmp_path / "monitor.yaml"
+    rule = ", rule: {maintenance: mark, closing_fee: none}, proxy_mark: {venue: binance, symbol: BTCUSDT}"
+    text = CONFIG.replace("VENUE", "acme: {proxy_only: true}").replace("TERMS", rule)
+    beside = "  - {name: b, venue: binance, margin_mode: isolated, positions: [{symbol: ETHUSDT, side: long, "
+    path.write_text(text.replace("terms:", beside + "contracts: 1, entry_price: 2000, margin: 500}]}\nterms:"))
+    accounts = {watched.account.name: watched for watched in watched_accounts(read_config(path))}
+    assert accounts["main"].proxies == {"BTC": ("binance", "BTCUSDT")}
+    assert accounts["b"].proxies == {}

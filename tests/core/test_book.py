@@ -171,3 +171,100 @@ def test_any_sequence_of_changes_gives_the_book_that_a_plain_dictionary_gives():
         assert book.apply(change(below, above, number=number, previous=number - 1), float(number))
     assert book.levels("sell") == sorted(((p, c) for p, c in bids.items() if c), reverse=True)
     assert book.levels("buy") == sorted((p, c) for p, c in asks.items() if c)
+
+
+# --- what the numbers and times of messages say -------------------------------------------------------------------
+
+
+def test_a_side_whose_known_levels_are_used_up_is_not_an_empty_side():
+    book = OrderBook()
+    bids = [(1000.0 - level, 1.0) for level in range(3 * KEPT_LEVELS)]
+    book.apply(change(bids, [(1001.0, 1.0)], whole=True, number=1), 1.0)
+    gone = [(price, 0.0) for price, _ in bids[:KEPT_LEVELS]]
+    assert not book.apply(change(gone, number=2, previous=1), 2.0)
+    assert book.gaps == 1
+
+
+def test_a_side_that_is_known_to_its_end_may_be_empty(book):
+    assert book.apply(change([(99.0, 0.0), (98.0, 0.0)], number=11, previous=10), 2.0)
+    assert book.best_bid is None
+
+
+def test_lower_numbers_with_newer_times_are_a_hole_and_no_old_messages(book):
+    assert not book.apply(change([(98.5, 4.0)], number=3, previous=2, time=5.0), 2.0)
+    assert book.gaps == 1
+
+
+def test_a_number_that_builds_on_nothing_is_a_hole(book):
+    assert not book.apply(change([(99.0, 0.0)], number=11, time=1.0), 2.0)
+
+
+def test_a_whole_book_that_is_older_than_the_known_one_is_passed_over(book):
+    """The first frame of a second connection, made a moment before what the old one has brought already."""
+    for number in (11, 12):
+        book.apply(change([(98.5, 4.0)], number=number, previous=number - 1, time=float(number)), 2.0)
+    assert book.apply(change([(90.0, 1.0)], [(101.0, 1.0)], whole=True, number=11, time=11.0), 3.0)
+    assert (book.number, book.best_bid) == (12, 99.0)
+
+
+def test_two_connections_that_bring_the_same_changes_make_no_hole(book):
+    """The second begins with the book of number 10 when the first has brought 11 already."""
+    book.apply(change(number=11, previous=10, time=1.0), 2.0)
+    book.apply(change([(99.0, 1.0)], [(101.0, 1.0)], whole=True, number=10, time=0.5), 2.1)
+    for number in (12, 11, 12, 13, 13):
+        assert book.apply(change(number=number, previous=number - 1, time=number - 10.0), 3.0)
+    assert (book.number, book.gaps) == (13, 0)
+
+
+def lived(chance, steps, *, joining):
+    """Yield what a venue sends in *steps* changes, each with the state after it: ({bid: contracts}, {ask: ...}).
+
+    Where changes join a whole book that is read elsewhere they say their first number, too.
+    """
+    bids = {100.0 - 0.5 * level: 1.0 for level in range(20)}
+    asks = {100.5 + 0.5 * level: 1.0 for level in range(20)}
+    middle, number = 100.25, 1000
+    for step in range(steps):
+        middle += chance.choice((-0.5, 0.0, 0.5))
+        below = {price: 0.0 for price in bids if price > middle} | {middle - 0.25 - 0.5 * chance.randrange(20): 2.0}
+        above = {price: 0.0 for price in asks if price < middle} | {middle + 0.25 + 0.5 * chance.randrange(20): 3.0}
+        for side, rows in ((bids, below), (asks, above)):
+            side.update(rows)
+            for price in [price for price, contracts in side.items() if not contracts]:
+                del side[price]
+        previous, number = number, number + chance.randrange(1, 4)
+        first = previous + 1 if joining else None
+        said = change(below.items(), above.items(), number=number, previous=previous, first=first, time=float(step))
+        yield said, (dict(bids), dict(asks))
+
+
+def spoiled(chance, life):
+    """Return the messages of *life*: some lost, some twice or late, and whole books of about that moment between."""
+    out = []
+    for at, (said, _) in enumerate(life):
+        if chance.random() < 0.06:
+            continue
+        out.append(said)
+        if chance.random() < 0.1:
+            out.append(chance.choice(out[-5:]))
+        if chance.random() < 0.05 and len(out) > 1:
+            out[-1], out[-2] = out[-2], out[-1]
+        if chance.random() < 0.25:
+            then, (bids, asks) = life[max(0, min(len(life) - 1, at + chance.randrange(-6, 4)))]
+            out.append(change(bids.items(), asks.items(), whole=True, number=then.number, time=then.event_time))
+    return out
+
+
+@pytest.mark.parametrize("joining", [True, False])
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_is_lost_late_or_doubled_a_book_that_can_be_used_is_that_of_the_venue(seed, joining):
+    chance = random.Random(seed)
+    life = list(lived(chance, 60, joining=joining))
+    states = {said.number: state for said, state in life}
+    book, used = OrderBook(), 0
+    for number, said in enumerate(spoiled(chance, life)):
+        if book.apply(said, float(number)):
+            used += 1
+            bids, asks = states[book.number]
+            assert (dict(book.levels("sell")), dict(book.levels("buy"))) == (bids, asks)
+    assert used

@@ -156,6 +156,8 @@ def test_the_payload_has_every_field_and_decimal_text_for_numbers(alert):
         "bankruptcy_distance_ratio": "0.007326007326007326",
         "mark_price": "54600",
         "price_source": "mark",
+        "before": None,
+        "after": None,
         "price_age_seconds": "0.25",
         "liquidation_price": "54780.88",
         "bankruptcy_price": "55000",
@@ -194,18 +196,19 @@ def test_an_unknown_price_is_shown_as_unknown_and_not_as_the_level(alert):
     assert (data["condition"], data["level"]) == ("unknown", "critical")
 
 
+CHANGES = ("tiers", "funding", "delisting", "size")
 SENTENCES = [
     (
         {},
         (
-            "BTCUSDT short mission-short: critical, mark 54,600 is 0.33 % from its liquidation price 54,780.88. "
+            "BTCUSDT short mission-short at binance: critical, mark 54,600 is 0.33 % from its liquidation price 54,780.88. "
             "Add margin or reduce the position now."
         ),
     ),
     (
         {"level": Level.BANKRUPTCY, "mark_price": 55100.0, "liquidation_distance_ratio": -0.0058},
         (
-            "BTCUSDT short mission-short: bankruptcy, mark 55,100 is 0.58 % past its liquidation price 54,780.88 and at "
+            "BTCUSDT short mission-short at binance: bankruptcy, mark 55,100 is 0.58 % past its liquidation price 54,780.88 and at "
             "or past its bankruptcy price 55,000. Its margin is used up; a close from here costs the insurance fund. "
             "Look at the venue."
         ),
@@ -213,30 +216,65 @@ SENTENCES = [
     (
         {"level": Level.WARNING, "prev_level": Level.CRITICAL},
         (
-            "BTCUSDT short mission-short: warning, down from critical, mark 54,600 is 0.33 % from its liquidation price "
+            "BTCUSDT short mission-short at binance: warning, down from critical, mark 54,600 is 0.33 % from its liquidation price "
             "54,780.88. Decide now whether to add margin or reduce."
         ),
     ),
     (
         {"kind": "position.resolved", "level": Level.OK, "severity": "liquidation", "reason": "recovered"},
         (
-            "BTCUSDT short mission-short: ok again (recovered), mark 54,600 is 0.33 % from its liquidation price 54,780.88. "
+            "BTCUSDT short mission-short at binance: ok again (recovered), mark 54,600 is 0.33 % from its liquidation price 54,780.88. "
             "Verify at the venue."
         ),
     ),
     (
         {"kind": "position.stale", "reason": "late"},
         (
-            "BTCUSDT short mission-short has no trustworthy mark price (late), its distance is unknown; last known level: "
+            "BTCUSDT short mission-short at binance has no trustworthy mark price (late), its distance is unknown; last known level: "
             "critical. Watch it at the venue until this is resolved."
         ),
     ),
     (
         {"kind": "position.drift", "reason": "drift"},
         (
-            "BTCUSDT short mission-short: the venue's own liquidation price in the file is not ours (54,780.88). Find out "
+            "BTCUSDT short mission-short at binance: the venue's own liquidation price in the file is not ours (54,780.88). Find out "
             "with perp-monitor explain which one is right; until then trust the nearer one."
         ),
+    ),
+    (
+        {"kind": "position.terms_changed", "reason": "tiers", "before": 54_780.876, "after": 53_921.57},
+        (
+            "BTCUSDT short mission-short at binance: new maintenance tiers: its liquidation price moves from 54,780.876 to "
+            "53,921.57. See what that leaves, and add margin or reduce if need be."
+        ),
+    ),
+    (
+        {"kind": "position.terms_changed", "reason": "funding_interval", "before": 28_800.0, "after": 14_400.0},
+        "BTCUSDT short mission-short at binance: funding is now charged every 4 h (before: 8 h).",
+    ),
+    (
+        {"kind": "position.terms_changed", "reason": "delisting", "before": None, "after": 1_795_212_000.0},
+        (
+            "BTCUSDT short mission-short at binance: the contract ends on 2026-11-20 22:00 UTC. "
+            "Close or move the position before."
+        ),
+    ),
+    (
+        {"kind": "position.terms_changed", "reason": "contract_size", "before": 1.0, "after": 10.0},
+        (
+            "BTCUSDT short mission-short at binance: the venue's contract is 10, the file's 1: its figures mean nothing until "
+            "the file is corrected. Watch it at the venue."
+        ),
+    ),
+    (
+        {
+            "kind": "feed.down",
+            "position": "",
+            "positions": ("a",),
+            "reason": "proxy_silent",
+            "price_source": "proxy okx X",
+        },
+        "No marks of okx X, by which a at binance are watched: unknown. Watch them there.",
     ),
     (
         {"kind": "feed.down", "position": "", "positions": tuple("abcdefg"), "reason": "data_timeout"},
@@ -246,7 +284,9 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"), SENTENCES, ids=["critical", "past", "down", "resolved", "stale", "drift", "feed"]
+    ("facts", "expected"),
+    SENTENCES,
+    ids=["critical", "past", "down", "resolved", "stale", "drift", *CHANGES, "proxy", "feed"],
 )
 def test_the_sentence_says_what_happened_and_what_to_do(alert, facts, expected):
     assert summary(alert(**facts)) == expected

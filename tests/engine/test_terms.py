@@ -1,5 +1,7 @@
 """What a venue says of a contract: units, ends, rhythms, refusals; and contracts that are watched by another's mark."""
 
+import random
+
 import pytest
 
 from monitor.core import events as ev
@@ -15,23 +17,38 @@ RULE = LiquidationRule("demo", "worked by hand", "2026-11-22", "mark", "notional
 TABLE = TierTable((Tier(0.0, 0.004),), "by hand")
 
 
-def contract(size=1.0, kind="linear", delivery=None, status="TRADING", watchable=True):
+LEVELS = {"position.warning", "position.critical", "position.liquidation", "position.bankruptcy"}
+
+
+def contract(size=1.0, kind="linear", delivery=None, status="TRADING", watchable=True, symbol="BTCUSDT"):
     return ev.ContractTerms(
-        "demo", "BTCUSDT", kind, size, "BTC", "USDT", "USDT", status, watchable, delivery_time=delivery
+        "demo", symbol, kind, size, "BTC", "USDT", "USDT", status, watchable, delivery_time=delivery
+    )
+
+
+def two(margin_mode):
+    """A long of 1 BTC and one of 10 ETH, each with 5,000 margin if isolated."""
+    margin = 5_000.0 if margin_mode == "isolated" else None
+    return (
+        Position("btc", "BTCUSDT", 1.0, 50_000.0, margin_mode, margin, 1.0),
+        Position("eth", "ETHUSDT", 10.0, 3_000.0, margin_mode, margin, 1.0),
     )
 
 
 class Market:
-    """One short of 1 BTC at 50,000 with 5,000 margin; ``home`` may be a venue that has no feed."""
+    """One short of 1 BTC at 50,000 with 5,000 margin, unless *positions* are given; ``home`` may be a venue that has
+    no feed.
+    """
 
-    def __init__(self, *, rule=RULE, tables=True, proxy=None):
-        position = Position("short", "BTCUSDT", -1.0, 50_000.0, "isolated", 5_000.0, 1.0)
+    def __init__(self, *positions, rule=RULE, tables=True, proxy=None, balance=None, kind="linear"):
+        positions = positions or (Position("short", "BTCUSDT", -1.0, 50_000.0, "isolated", 5_000.0, 1.0),)
+        symbols = [position.symbol for position in positions]
         self.home = "demo" if proxy is None else "dark"
         watched = WatchedAccount(
-            Account("main", self.home, (position,)),
-            {"BTCUSDT": Terms(rule=rule)},
-            tables={"BTCUSDT": TABLE} if tables else {},
-            contract_sizes={"BTCUSDT": 1.0},
+            Account("main", self.home, positions, balance=balance),
+            {symbol: Terms(rule=rule, kind=kind) for symbol in symbols},
+            tables=dict.fromkeys(symbols, TABLE) if tables else {},
+            contract_sizes=dict.fromkeys(symbols, 1.0),
             proxies={} if proxy is None else {"BTCUSDT": proxy},
         )
         expected = {"demo": {"mark": 1.0, "last": 2.0, "book": 5.0}}
@@ -44,16 +61,24 @@ class Market:
         self.said += found
         return found
 
-    def mark(self, now, price=50_000.0):
-        return self.hear(ev.MarkPrice("demo", "BTCUSDT", price, EPOCH + now - 0.01), now)
+    def mark(self, now, price=50_000.0, symbol="BTCUSDT", lag=0.01):
+        return self.hear(ev.MarkPrice("demo", symbol, price, EPOCH + now - lag), now)
 
     def tick(self, now):
         found = list(self.engine.tick(now))
         self.said += found
         return found
 
-    def view(self, now):
-        return self.engine.position_views(0, 1, now)[0]
+    def view(self, now, index=0):
+        return self.engine.position_views(index, index + 1, now)[0]
+
+    @property
+    def kinds(self):
+        return [alert.kind for alert in self.said]
+
+    @property
+    def levels(self):
+        return [kind for kind in self.kinds if kind in LEVELS]
 
 
 @pytest.fixture
@@ -103,7 +128,12 @@ def test_a_delivery_date_that_comes_into_sight_is_announced_once(market):
 
 
 def test_a_dated_contract_has_its_date_from_the_beginning(market):
-    assert market.hear(contract(delivery=EPOCH + 86_400.0), 2.0) == []
+    assert market.hear(contract(delivery=EPOCH + 60 * 86_400.0), 2.0) == []
+
+
+def test_an_end_that_is_near_is_told_at_first_sight_too(market):
+    (alert,) = market.hear(contract(delivery=EPOCH + 86_400.0), 2.0)
+    assert (alert.kind, alert.reason, alert.after) == ("position.terms_changed", "delisting", EPOCH + 86_400.0)
 
 
 def test_another_funding_rhythm_is_announced(market):
@@ -157,9 +187,7 @@ def test_a_ladder_that_lacks_published_deductions_is_not_taken():
 def test_the_same_ladder_again_is_no_news(market):
     rows = ((0.0, 0.01, 0.0),)
     assert market.hear(ev.TierTableChanged("demo", "BTCUSDT", rows, EPOCH), 2.0)
-    before = market.engine._venues["demo"].symbols["BTCUSDT"].table
-    market.hear(ev.TierTableChanged("demo", "BTCUSDT", rows, EPOCH + 1.0), 3.0)
-    assert market.engine._venues["demo"].symbols["BTCUSDT"].table is before
+    assert market.hear(ev.TierTableChanged("demo", "BTCUSDT", rows, EPOCH + 1.0), 3.0) == []
 
 
 def test_the_worth_of_liquidated_contracts_is_in_the_settlement_asset(market):
@@ -240,3 +268,234 @@ def test_an_older_figure_of_a_fund_does_not_replace_a_newer_one(market):
     for time, balance in ((5.0, 700.0), (3.0, 900.0)):
         market.hear(ev.InsuranceFund("demo", "BTCUSDT", "USDT", balance, ("BTCUSDT",), EPOCH + time), time)
     assert [fund.balance for fund in market.engine.fund_views()] == [700.0]
+
+
+# --- mixed units, whichever way they come --------------------------------------------------------------------------
+
+
+def test_a_price_that_stands_in_works_out_no_level_from_mixed_units(market):
+    market.hear(contract(10.0), 2.0)
+    for second in range(3, 40):
+        market.hear(ev.LastPrice("demo", "BTCUSDT", 54_900.0 + second, EPOCH + second), float(second))
+        market.tick(second + 0.1)
+    assert market.levels == []
+    assert market.view(39.5).quality is Quality.STALE
+
+
+def test_units_that_were_wrong_before_the_first_mark_give_no_level():
+    market = Market()
+    market.hear(contract(10.0), 0.5)
+    market.mark(1.0, 54_900.0)
+    market.tick(1.5)
+    assert market.levels == []
+
+
+def test_a_level_that_was_reached_in_mixed_units_is_said_once_they_are_right_again(market):
+    market.hear(contract(10.0), 2.0)
+    market.mark(3.0, 54_500.0)
+    market.hear(contract(1.0), 4.0)
+    market.mark(4.5, 54_501.0)
+    assert market.levels == ["position.critical"]
+
+
+def test_a_jump_and_a_new_size_within_a_second_make_no_level():
+    """A contract that is made ten times as big at a tenth of the price."""
+    market = Market(Position("long", "BTCUSDT", 1.0, 50_000.0, "isolated", 5_000.0, 1.0))
+    market.mark(1.0)
+    market.mark(2.0, 5_000.0)
+    market.hear(contract(10.0), 2.5)
+    for second in range(3, 13):
+        market.mark(float(second), 5_000.0 + second)
+        market.tick(second + 0.1)
+    assert market.levels == []
+
+
+@pytest.fixture
+def cross():
+    found = Market(*two("cross"), balance=12_000.0)
+    found.mark(1.0)
+    found.mark(1.0, 3_000.0, "ETHUSDT")
+    found.tick(1.2)
+    assert [found.view(1.3, index).quality for index in (0, 1)] == [Quality.LIVE, Quality.LIVE]
+    return found
+
+
+def test_what_shares_collateral_with_mixed_units_is_unknown_too(cross):
+    cross.hear(contract(10.0), 2.0)
+    assert [cross.view(2.0, index).quality for index in (0, 1)] == [Quality.STALE, Quality.STALE]
+
+
+def test_what_shares_collateral_with_mixed_units_reaches_no_level(cross):
+    cross.hear(contract(10.0), 2.0)
+    for second in range(3, 15):
+        cross.mark(float(second), 50_000.0 - 1_200.0 * (second - 2))
+        cross.mark(float(second), 3_000.0 + second, "ETHUSDT")
+        cross.tick(second + 0.1)
+    assert cross.levels == []
+
+
+def test_an_isolated_neighbour_of_mixed_units_is_watched_on():
+    market = Market(*two("isolated"))
+    market.mark(1.0)
+    market.mark(1.0, 3_000.0, "ETHUSDT")
+    market.hear(contract(10.0), 2.0)
+    assert [market.view(2.0, index).quality for index in (0, 1)] == [Quality.STALE, Quality.LIVE]
+    market.mark(3.0, 2_600.0, "ETHUSDT")
+    assert market.levels == ["position.warning"]
+
+
+# --- two sources that differ ---------------------------------------------------------------------------------------
+
+TURNS = {
+    "contract size": (lambda odd, _now: contract(1.0 if odd else 10.0), 1),
+    "delivery time": (lambda odd, _now: contract(delivery=EPOCH + 1e6 if odd else EPOCH + 2e6), 2),
+    "funding interval": (lambda odd, _now: ev.FundingTerms("demo", "BTCUSDT", 28_800.0 if odd else 14_400.0), 2),
+    "tiers": (
+        lambda odd, now: ev.TierTableChanged("demo", "BTCUSDT", ((0.0, 0.004 if odd else 0.04, 0.0),), EPOCH + now),
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize(("says", "times"), TURNS.values(), ids=TURNS)
+def test_terms_that_come_and_go_are_announced_once_each(market, says, times):
+    for turn in range(20):
+        market.hear(says(turn % 2, 2.0 + turn), 2.0 + turn)
+    assert market.kinds == ["position.terms_changed"] * times
+
+
+def test_terms_that_are_as_they_were_more_than_an_hour_ago_are_news(market):
+    for now, seconds in ((2.0, 28_800.0), (3.0, 14_400.0), (4.0, 28_800.0), (3_700.0, 14_400.0)):
+        market.hear(ev.FundingTerms("demo", "BTCUSDT", seconds), now)
+    assert [alert.arrived for alert in market.said] == [3.0, 4.0, 3_700.0]
+
+
+def test_a_deduction_in_coins_is_not_taken_for_rounding():
+    """Half a dollar may be; half a coin is a ladder of something else."""
+    market = Market(tables=False, kind="inverse")
+    rows = ((0.0, 0.004, 0.0), (10.0, 0.01, 0.5))
+    market.hear(ev.TierTableChanged("demo", "BTCUSDT", rows, EPOCH), 2.0)
+    assert market.engine._venues["demo"].symbols["BTCUSDT"].table is None
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------
+
+
+def refuse(market, now):
+    return market.hear(ev.SubscriptionRefused("demo", "BTCUSDT", "mark", "unknown symbol"), now)
+
+
+def test_a_stream_that_is_refused_again_and_again_while_a_poll_brings_marks_is_said_once(market):
+    for second in range(2, 400):
+        if second % 60 == 0:
+            refuse(market, float(second))
+        market.mark(second + 0.5)
+        market.tick(second + 0.6)
+    assert market.kinds == ["position.unwatchable", "feed.recovered"]
+
+
+def test_a_second_refusal_counts_once_no_marks_come_another_way(market):
+    refuse(market, 2.0)
+    for second in range(3, 20):
+        market.mark(float(second))
+        market.tick(second + 0.1)
+    refuse(market, 30.0)
+    assert market.kinds == ["position.unwatchable", "feed.recovered", "position.unwatchable"]
+
+
+def test_a_late_mark_does_not_end_a_refusal(market):
+    refuse(market, 2.0)
+    market.mark(10.0, 50_100.0, lag=5.0)
+    market.tick(10.1)
+    assert (market.view(10.2).quality, market.view(10.2).reason) == (Quality.STALE, "status")
+
+
+# --- order books ---------------------------------------------------------------------------------------------------
+
+
+def test_the_best_prices_of_a_book_that_is_not_kept_up_any_more_are_not_shown(market):
+    rows = ((49_990.0, 1.0),), ((50_010.0, 1.0),)
+    market.hear(ev.BookChange("demo", "BTCUSDT", *rows, EPOCH + 1.0, whole=True, number=5), 1.0)
+    shown = [next(market.engine.symbol_views(now)) for now in (61.0, 61.1)]
+    assert [(view.bid_price, view.ask_price) for view in shown] == [(49_990.0, 50_010.0), (None, None)]
+
+
+# --- all of it together --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("margin_mode", ["cross", "isolated"])
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_happens_nothing_is_live_or_resolved_while_something_is_wrong(seed, margin_mode):
+    chance = random.Random(seed)
+    market = Market(*two(margin_mode), balance=9_000.0 if margin_mode == "cross" else None)
+    prices = {"BTCUSDT": 50_000.0, "ETHUSDT": 3_000.0}
+    wrong, behind, now = set(), False, 1.0
+    for _ in range(400):
+        now += 0.8 * chance.random()
+        symbol, turn, bad = chance.choice(list(prices)), chance.random(), chance.random() < 0.5
+        if turn < 0.7:
+            prices[symbol] *= 1.0 + chance.gauss(0.0, 0.01)
+            said = market.mark(now, prices[symbol], symbol)
+        elif turn < 0.74:
+            said = market.hear(contract(10.0 if bad else 1.0, symbol=symbol), now)
+            wrong -= {(symbol, "units"), (symbol, "halted")}
+            wrong |= {(symbol, "units")} if bad else set()
+        elif turn < 0.77:
+            said = market.hear(ev.ContractStatus("demo", symbol, "", not bad, EPOCH + now), now)
+            wrong -= {(symbol, "halted")}
+            wrong |= {(symbol, "halted")} if bad else set()
+        elif turn < 0.79:
+            market.hear(ev.VenueBehind("demo", 100.0 if bad else 0.0, EPOCH + now), now)
+            behind = bad
+            said = market.tick(now)
+        else:
+            said = market.tick(now)
+        hit = {name for name, _ in wrong}
+        if behind or (hit and margin_mode == "cross"):
+            hit = set(prices)
+        views = [market.view(now, index) for index in (0, 1)]
+        assert not [view for view in views if view.symbol in hit and view.quality is Quality.LIVE]
+        assert not [alert for alert in said if alert.symbol in hit and alert.kind == "position.resolved"]
+
+
+# --- over a restart --------------------------------------------------------------------------------------------
+
+
+def restarted(before, **options):
+    """Return a market that takes up what *before* has stored."""
+    after = Market(**options)
+    after.engine.restore([*before.engine.states(), *before.engine.unsaved()])
+    return after
+
+
+def test_a_ladder_that_the_venue_announced_still_counts_after_a_restart(market):
+    market.hear(ev.TierTableChanged("demo", "BTCUSDT", ((0.0, 0.02, 0.0),), EPOCH), 2.0)
+    again = restarted(market)
+    again.mark(1.0)
+    assert again.view(1.1).liquidation_price == market.view(2.1).liquidation_price == pytest.approx(53_921.5686)
+
+
+def test_a_ladder_that_the_operator_brought_since_wins_over_a_stored_one(market, monkeypatch):
+    market.hear(ev.TierTableChanged("demo", "BTCUSDT", ((0.0, 0.02, 0.0),), EPOCH), 2.0)
+    monkeypatch.setitem(globals(), "TABLE", TierTable((Tier(0.0, 0.005),), "a newer file"))
+    again = restarted(market)
+    again.mark(1.0)
+    assert again.view(1.1).liquidation_price == pytest.approx(55_000.0 / 1.005)
+
+
+def test_what_changed_while_nobody_watched_is_told_after_the_restart(market):
+    market.hear(contract(), 2.0)
+    market.hear(ev.FundingTerms("demo", "BTCUSDT", 28_800.0), 2.0)
+    again = restarted(market)
+    (alert,) = again.hear(ev.FundingTerms("demo", "BTCUSDT", 3_600.0), 1.0)
+    assert (alert.reason, alert.before, alert.after) == ("funding_interval", 28_800.0, 3_600.0)
+
+
+def test_an_end_that_was_told_before_a_restart_is_not_told_again(market):
+    market.hear(contract(delivery=EPOCH + 86_400.0), 2.0)
+    assert restarted(market).hear(contract(delivery=EPOCH + 86_400.0), 1.0) == []
+
+
+def test_no_line_is_shown_of_a_contract_in_other_units(market):
+    market.hear(contract(10.0), 2.0)
+    assert (market.view(2.1).liquidation_price, market.view(2.1).bankruptcy_price) == (None, None)

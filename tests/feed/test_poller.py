@@ -160,3 +160,154 @@ def test_a_shorter_ban_does_not_end_a_longer_one():
     budget.quiet(0.0, 600.0)
     budget.quiet(1.0, 30.0)
     assert budget.delay(100.0, 1) == 500.0
+
+
+# --- whose turn it is ----------------------------------------------------------------------------------------------
+
+
+def longest_waits(feed, seconds_each, horizon):
+    """Return how long each poll of *feed* waited at most, if reading one takes *seconds_each*: by a clock of our own."""
+    poller = feed._poller
+    polls, due = poller._polls, poller._due
+    due[:] = [0.0] * len(polls)
+    now, last, longest = 0.0, [0.0] * len(polls), [0.0] * len(polls)
+    while now < horizon:
+        turn = poller._most_overdue(now)
+        now = max(now, due[turn]) + seconds_each[turn]
+        if seconds_each[turn] >= 10.0:
+            poller._failing.add(turn)
+        longest[turn] = max(longest[turn], now - last[turn])
+        last[turn] = now
+        due[turn] = now + polls[turn].interval_seconds
+    return [max(wait, horizon - end) for wait, end in zip(longest, last, strict=True)]
+
+
+async def test_prices_that_hang_do_not_keep_the_time_and_the_terms_from_being_read(make_poller, tiny):
+    """Six confirming polls of 5 s that run into the time limit of 10 s each are never done."""
+    prices = [tiny.poll("fund", interval=5.0)] * 6
+    feed = make_poller(*prices, tiny.poll("time", interval=600.0), tiny.poll("terms", interval=3_600.0))
+    *_, time, terms = longest_waits(feed, [10.0] * 6 + [0.2, 0.2], 20_000.0)
+    assert time < 2.0 * 600.0
+    assert terms < 1.5 * 3_600.0
+
+
+async def test_hundreds_of_hourly_resources_do_not_make_a_price_stale(make_poller, tiny):
+    """A price that is confirmed every 5 s is stale after 15 s, however slow the others are."""
+    feed = make_poller(*[tiny.poll("terms", interval=3_600.0)] * 300, tiny.poll("fund", interval=5.0))
+    *_, price = longest_waits(feed, [1.0] * 301, 8_000.0)
+    assert price < 15.0
+
+
+# --- what is asked for besides ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hanging():
+    """Make an answer to the next request that comes when ``released`` is set; ``asked`` says that it is wanted."""
+
+    class Hanging:
+        def __init__(self):
+            self.asked, self.released = asyncio.Event(), asyncio.Event()
+
+        async def __call__(self, _request):
+            self.asked.set()
+            await self.released.wait()
+            return web.json_response({"time": 5_000.0 + boot(), "balance": 7.0})
+
+    return Hanging
+
+
+async def test_a_snapshot_that_is_on_its_way_is_not_asked_for_again(make_poller, tiny, rest, running, until, hanging):
+    feed = make_poller(tiny.poll("fund", interval=0.02))
+    snapshot, slow = replace(tiny.poll("depth"), essential=False), hanging()
+    rest.script = [slow]
+    feed._poller.read_soon(snapshot)
+    async with running(feed):
+        await until(slow.asked.is_set)
+        for _ in range(3):
+            feed._poller.read_soon(snapshot)
+        slow.released.set()
+        await until(lambda: rest.paths().count("/fund") >= 2)
+    assert rest.paths().count("/depth") == 1
+
+
+async def test_a_snapshot_that_has_come_can_be_asked_for_again(make_poller, tiny, rest, running, until):
+    feed = make_poller(tiny.poll("fund", interval=0.02))
+    snapshot = replace(tiny.poll("depth"), essential=False)
+    async with running(feed):
+        feed._poller.read_soon(snapshot)
+        await until(lambda: "/depth" in rest.paths()[:-1])  # and something else since
+        feed._poller.read_soon(snapshot)
+        await until(lambda: rest.paths().count("/depth") == 2)
+
+
+# --- hosts of their own ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def elsewhere():
+    """Another host of the venue: ``answer`` is what it says, ``requests`` counts what it was asked."""
+
+    class Elsewhere:
+        url, requests, answer = "", 0, None
+
+        async def handle(self, request):
+            self.requests += 1
+            return await self.answer(request)
+
+    found = Elsewhere()
+    app = web.Application()
+    app.router.add_get("/{path:.*}", found.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield found
+    await runner.cleanup()
+
+
+@pytest.fixture
+def two_hosts(make_feed, tiny, rest, elsewhere):
+    """A feed that reads its time from the venue's host and a fund from another, both again and again."""
+
+    def make(settings=tiny.settings):
+        polls = [tiny.poll("time", interval=0.02), replace(tiny.poll("fund", interval=0.02), host=elsewhere.url)]
+        venue = replace(tiny.venue(polls=polls), connections=lambda _symbols, _url: [], rest_url=rest.url)
+        return make_feed(venue, rest_url=rest.url, settings=settings)
+
+    return make
+
+
+async def test_a_host_that_hangs_keeps_no_other_waiting(two_hosts, tiny, rest, running, until, elsewhere, hanging):
+    elsewhere.answer = hanging()
+    async with running(two_hosts(replace(tiny.settings, request_timeout_seconds=60.0))):
+        await until(elsewhere.answer.asked.is_set)
+        before = len(rest.requests)
+        await until(lambda: len(rest.requests) >= before + 3)
+    assert elsewhere.requests == 1
+
+
+async def test_a_host_that_asks_for_quiet_gets_it_and_no_other_does(two_hosts, tiny, rest, running, until, elsewhere):
+    elsewhere.answer = tiny.reply(429, Retry_After="3600")
+    async with running(two_hosts()):
+        await until(lambda: elsewhere.requests)
+        before = len(rest.requests)
+        await until(lambda: len(rest.requests) >= before + 3)
+    assert elsewhere.requests == 1
+
+
+async def test_quiet_for_the_venues_own_host_is_none_for_another(two_hosts, tiny, rest, running, until, elsewhere):
+    elsewhere.answer = tiny.reply(200, b'{"balance": 7.0}')
+    rest.script = [tiny.reply(429, Retry_After="3600")]
+    async with running(two_hosts()):
+        await until(lambda: rest.requests)
+        before = elsewhere.requests
+        await until(lambda: elsewhere.requests >= before + 3)
+    assert len(rest.requests) == 1
+
+
+async def test_the_first_round_is_that_of_all_hosts(two_hosts, tiny, rest, elsewhere):
+    elsewhere.answer = tiny.reply(500)
+    assert not await two_hosts().bootstrap(5.0)
+    elsewhere.answer = tiny.reply(200, b'{"balance": 7.0}')
+    assert await two_hosts().bootstrap(5.0)

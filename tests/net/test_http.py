@@ -178,3 +178,32 @@ def test_a_retry_after_that_says_nothing_usable_is_none(text):
 
 def test_a_retry_after_on_success_asks_for_nothing():
     assert quiet_seconds(200, {"Retry-After": "60"}) is None
+
+
+def test_an_overloaded_server_gets_ten_minutes_of_quiet_at_most():
+    assert quiet_seconds(503, {"Retry-After": "86400"}) == 600.0
+    assert quiet_seconds(503, {"Retry-After": "30"}) == 30.0
+
+
+@pytest.mark.parametrize("status", [429, 418])
+def test_a_limit_or_a_ban_is_heeded_for_as_long_as_it_says(status):
+    assert quiet_seconds(status, {"Retry-After": "86400"}) == 86_400.0
+
+
+async def test_a_retry_after_counts_in_the_units_of_the_venue(http_server):
+    http_server.answer = reply(429, headers={"Retry-After": "1500"})
+    with pytest.raises(RateLimited) as limited:
+        await get(http_server.url, retry_after_unit_seconds=0.001)
+    assert limited.value.retry_after_seconds == 1.5
+
+
+async def test_a_status_that_means_a_rate_limit_at_one_venue_asks_for_quiet_there(http_server):
+    http_server.answer = reply(403)
+    with pytest.raises(RateLimited) as limited:
+        await get(http_server.url, quiet={403: 600.0})
+    assert limited.value.retry_after_seconds == 600.0
+
+
+async def test_a_status_that_means_a_rate_limit_at_another_venue_is_a_failure_like_any_other(http_server):
+    http_server.answer = reply(403)
+    assert await reason_of(http_server.url, quiet={405: 60.0}) == "client_error"

@@ -520,10 +520,10 @@ def test_the_fund_is_the_newest_balance_of_each_coin_in_a_pool_named_after_a_wat
     ]
 
 
-def test_ladders_are_asked_for_five_families_at_a_time_and_funds_one_by_one():
+def test_ladders_and_funds_are_asked_for_family_by_family_so_that_a_delisted_one_costs_no_other():
     asked = [(p.resource, p.params) for p in okx.VENUE.polls([f"S{n}-USDT-SWAP" for n in range(6)])]
     tiers = [params["instFamily"] for resource, params in asked if resource == "position-tiers"]
-    assert tiers == ["S0-USDT,S1-USDT,S2-USDT,S3-USDT,S4-USDT", "S5-USDT"]
+    assert tiers == [f"S{n}-USDT" for n in range(6)]
     funds = [params["instFamily"] for resource, params in asked if resource == "insurance-fund"]
     assert funds == [f"S{n}-USDT" for n in range(6)]
     assert all(params["instType"] == "SWAP" for resource, params in asked if resource != "time")
