@@ -1,8 +1,9 @@
-"""``perp-monitor explain``: every line of the sum behind a position's liquidation and bankruptcy price, offline."""
+"""``perp-monitor explain``: every line of the sum behind a position's liquidation and bankruptcy price."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -11,17 +12,21 @@ from typing import Any
 
 import msgspec
 
+from monitor import log
 from monitor.cli.case import Case, case_of
 from monitor.cli.decode import output
 from monitor.cli.explain_json import as_json
+from monitor.cli.live import Contract, look
+from monitor.cli.run import loop_factory
 from monitor.cli.sum import lines
 from monitor.cli.what_if import at_marks, read_marks
 from monitor.config.load import load_account_file
-from monitor.config.settings import AccountFile, SymbolTerms
+from monitor.config.settings import AccountFile, SymbolTerms, VenueSettings
 from monitor.core.account import Account
-from monitor.core.contract import TierTable
+from monitor.core.contract import TierTable, ladder_for
 from monitor.core.pool import Terms
 from monitor.core.shock import Shock
+from monitor.engine.views import SymbolView
 from monitor.errors import ConfigError
 from monitor.numbers import parse_decimal
 from monitor.venues import RULES, canonical, shipped_tiers
@@ -30,9 +35,12 @@ from monitor.venues.base import Venue
 
 def add(verbs: Any) -> None:
     """Add the verb to the parser."""
-    parser = verbs.add_parser("explain", help="print the sum behind each position's liquidation price, without network")
+    parser = verbs.add_parser("explain", help="print the sum behind each position's liquidation price")
     parser.add_argument("file", metavar="FILE", help="account file or configuration (YAML or JSON)")
     parser.add_argument("--json", action="store_true", help="one JSON object a position, one a line")
+    parser.add_argument(
+        "--live", action="store_true", help="take marks and ladders from the venues, as the daemon does (else: offline)"
+    )
     parser.add_argument(
         "--at", action="append", default=[], metavar="SYMBOL=PRICE", help="what if the mark were there; may be repeated"
     )
@@ -49,8 +57,13 @@ def run(options: argparse.Namespace) -> int:
     target = None if options.target is None else read_target(options.target)
     for warning in book.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    seen: Mapping[Contract, SymbolView] = {}
+    if options.live:
+        log.configure("error", "console")
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            seen = runner.run(look(book))
     with output() as out:
-        for case in cases(book, marks, target):
+        for case in cases(book, marks, target, seen):
             text = msgspec.json.encode(as_json(case)) if options.json else "\n".join([*lines(case), ""]).encode()
             out.write(text + b"\n")
     return 0
@@ -62,14 +75,22 @@ def open_book(file: Path | str) -> AccountFile:
     return load_account_file(file, RULES, shipped, canonical=canonical)
 
 
-def cases(book: AccountFile, marks: Mapping[str, float], target: float | None = None) -> Iterator[Case]:
+def cases(
+    book: AccountFile,
+    marks: Mapping[str, float],
+    target: float | None = None,
+    seen: Mapping[Contract, SymbolView] | None = None,
+) -> Iterator[Case]:
     """Yield what is found of every position, at *marks* where they differ from the file's.
 
-    Without a *target* it is the distance at which a position's warning resolves.
+    Without a *target* it is the distance at which a position's warning resolves. *seen* is what the venues say now.
     """
     for account in book.accounts:
         said, fetched = book.terms.get(account.name, {}), book.tiers.get(account.venue, {})
-        terms = offline_terms(account, said, fetched, book.venues.get(account.venue))
+        terms = offline_terms(account, said, fetched, book.venues.get(account.venue, VenueSettings()).own)
+        terms = {
+            symbol: _now(its, said, symbol, (seen or {}).get((account.venue, symbol))) for symbol, its in terms.items()
+        }
         given_equity = None
         held = account
         if marks.keys() & terms.keys():
@@ -100,6 +121,15 @@ def offline_terms(
         table = own.table or fetched.get(symbol) or shipped(symbol)
         found[symbol] = own.terms(rules, table)
     return found
+
+
+def _now(its: Terms, said: Mapping[str, SymbolTerms], symbol: str, view: SymbolView | None) -> Terms:
+    """Return *its* with the mark of now, and the ladder that the venue tells everybody unless the file has one."""
+    if view is None:
+        return its
+    written = said.get(symbol, SymbolTerms()).table is not None
+    table = its.table if written else ladder_for(view.table, its.rule) or its.table
+    return msgspec.structs.replace(its, mark_price=view.mark_price, table=table)
 
 
 def read_target(text: str) -> float:

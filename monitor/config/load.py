@@ -51,8 +51,7 @@ def load_account_file(
         _, accounts, venues = _watched(section, path.parent, loading)
         section.done(_NOT_HERE)
         tiers = {name: venue.tiers for name, venue in venues.items()}
-        own = {name: venue.own for name, venue in venues.items() if venue.own is not None}
-        found = replace(accounts, tiers=tiers, venues=own, warnings=tuple(loading.warnings))
+        found = replace(accounts, tiers=tiers, venues=venues, warnings=tuple(loading.warnings))
     loading.problems.raise_any()
     assert found is not None
     return found

@@ -117,8 +117,8 @@ class AccountFile:
     """Accounts with what belongs to them: ``terms`` by account and symbol, ``ladders`` by position name.
 
     Every symbol of a position, and of a collateral asset that has one, is among the terms of its account.
-    ``venues`` are those of the operator's own. ``tiers`` by venue and symbol are those of the venues' tiers files, where a file is read for its accounts alone;
-    ``Settings`` has them with the venues.
+    ``venues`` is what the file says of venues, ``tiers`` (by venue and symbol) are the ladders of their tiers files, where
+    a file is read for its accounts alone; ``Settings`` has them otherwise.
     """
 
     accounts: tuple[Account, ...]
@@ -127,7 +127,7 @@ class AccountFile:
     places: Places
     warnings: tuple[str, ...] = ()
     tiers: Mapping[str, Mapping[str, TierTable]] = field(default_factory=dict)
-    venues: Mapping[str, Venue] = field(default_factory=dict)
+    venues: Mapping[str, VenueSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,15 @@ def rule_problem(rule: LiquidationRule) -> str | None:
 
 
 def ladder_for(table: TierTable | None, rule: LiquidationRule | None) -> TierTable | None:
-    """Return *table* as *rule* uses it: without deductions where a tier's rate bears on the whole position."""
-    if table is None or rule is None or rule.deduction != "none" or not any(tier.deduction for tier in table.tiers):
+    """Return *table* as *rule* uses it: without deductions where a tier's rate bears on the whole position, with built
+    ones where the rule builds them and the table has none.
+    """
+    if table is None or rule is None:
+        return table
+    deducted = any(tier.deduction for tier in table.tiers)
+    if rule.deduction == "built" and not deducted:
+        built = build_deductions([(tier.floor, tier.maintenance_rate) for tier in table.tiers])
+        return msgspec.structs.replace(table, tiers=built)
+    if rule.deduction != "none" or not deducted:
         return table
     return msgspec.structs.replace(table, tiers=tuple(Tier(t.floor, t.maintenance_rate) for t in table.tiers))

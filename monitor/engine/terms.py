@@ -263,15 +263,8 @@ class ContractNews:
 
     def _as_ruled(self, facts: SymbolFacts, table: TierTable) -> TierTable:
         """Return *table* with the deductions that the rule of the contract's positions calls for."""
-        for watch in self._watches(facts):
-            rule = watch.book.rule(facts.symbol)
-            if rule is None:
-                continue
-            if rule.deduction == "built" and not any(tier.deduction for tier in table.tiers):
-                built = build_deductions([(tier.floor, tier.maintenance_rate) for tier in table.tiers])
-                return TierTable(built, table.source, table.date, table.cap, table.max_leverages)
-            return ladder_for(table, rule) or table
-        return table
+        rules = (watch.book.rule(facts.symbol) for watch in self._watches(facts))
+        return ladder_for(table, next((rule for rule in rules if rule is not None), None)) or table
 
     def _continuous(self, facts: SymbolFacts, tiers: Sequence[Tier]) -> bool:
         """Return whether published deductions are those that the ladder itself calls for, but for rounding."""
