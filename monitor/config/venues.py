@@ -15,13 +15,15 @@ from monitor.config.tiers_file import MAX_VALUES as MAX_TIERS_VALUES
 from monitor.config.tiers_file import read_tiers
 from monitor.config.urls import MAX_URL, check_venue_url
 from monitor.config.watchable import laddered_by_terms
-from monitor.core.contract import TierTable
+from monitor.core.contract import LiquidationRule, TierTable
 from monitor.errors import ConfigError
 from monitor.venues import generic
 
 MAX_PATH = 1024
 
 ANY_KIND = ("linear", "inverse")
+UNREAD = LiquidationRule("a definition that could not be read", "", "", "mark", "none", "none")
+"""Stands in while problems are collected: nothing is ever worked out with it."""
 
 
 def declare_venues(section: Section, base: Path, loading: Loading) -> None:
@@ -49,7 +51,7 @@ def _define(section: Section, name: str, base: Path, loading: Loading) -> None:
     place, file = section.place_of("definition"), section.text("definition", most=MAX_PATH)
     if file is None:
         return
-    loading.declare(name, {}, ANY_KIND)  # whatever is wrong with the file, the name is known
+    loading.declare(name, dict.fromkeys(ANY_KIND, UNREAD), ANY_KIND)  # its own problems are enough to tell
     try:
         definition = read_definition(base / file)
     except ConfigError as error:

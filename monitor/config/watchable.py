@@ -59,7 +59,8 @@ def check_watchable(
             rule = terms.rule(rules.get(account.venue, {}))
             if kinds is not None and terms.kind not in kinds:
                 what = f"{terms.kind} contracts of {account.venue} cannot be watched yet ({position.name} is one)"
-                problems.add(terms.places.get("kind", place), what)
+                theirs = [v for v, k in (live or {}).items() if v.startswith(f"{account.venue}-") and terms.kind in k]
+                problems.add(terms.places.get("kind", place), what + (f": write venue: {theirs[0]}" if theirs else ""))
             elif rule is not None and rule.maintenance == "fixed":
                 if position.maintenance_margin is None:
                     what = f"expected maintenance_margin beside it: {rule.name} has no requirement of its own"

@@ -155,7 +155,9 @@ class Line:
         if word.refused:
             for stream in self._requests.refused(word.refused, boot()):
                 self.watch.excuse(stream)
-                self._log.error("feed.refused", stream=stream.name, reason=word.reason[:200])
+                symbols = ", ".join(stream.symbols[:5])
+                if self._sampler.allows(f"refused {symbols}", boot()):  # one line for all streams of a contract
+                    self._log.error("feed.refused", stream=stream.name, symbol=symbols, reason=word.reason[:200])
                 for event in self._requests.told(self._venue.name, stream, word.reason):
                     self._intake.deliver(event, boot())
         elif word.reason and self._sampler.allows("refused", boot()):

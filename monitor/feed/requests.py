@@ -30,7 +30,9 @@ class Requests:
         self._asked: dict[str, Request] = {}
         self._halves: deque[Sequence[Stream]] = deque()
         self._alone: dict[str, float] = {}
-        """Name of each refused stream -> when it was."""
+        """Name of each refused stream -> when it is asked for again."""
+        self._times: dict[str, int] = {}
+        """Name of each stream that was refused -> how often."""
         self._snapped = {s.name: now if s.snapshot is None else -inf for s in self._depth.values()}
         """Name of each depth stream -> when its whole book was last asked for; subscribing brings one unasked."""
 
@@ -59,7 +61,9 @@ class Requests:
                 self._halves.extend((streams[:middle], streams[middle:]))
             alone += streams if len(streams) == 1 else ()
         for stream in alone:
-            self._alone[stream.name] = now
+            times = self._times[stream.name] = self._times.get(stream.name, 0) + 1
+            wait = self._settings.slow_retry_seconds * 2.0 ** min(times - 1, 10)
+            self._alone[stream.name] = now + min(wait, self._settings.heal_cap_seconds)
         return alone
 
     def told(self, venue: str, stream: Stream, reason: str) -> Iterator[SubscriptionRefused]:
@@ -68,11 +72,11 @@ class Requests:
             yield SubscriptionRefused(venue, stream.symbols[0], stream.field or "", reason[:200])
 
     def to_retry(self, now: float) -> list[Sequence[Stream]]:
-        """Return the batches to ask for now: halves at once, a refused stream alone after a while."""
+        """Return the batches to ask for now: halves at once, a refused stream alone after a minute, two, four ..."""
         batches = [*self._halves]
         self._halves.clear()
-        for name, since in list(self._alone.items()):
-            if now - since >= self._settings.slow_retry_seconds:
+        for name, due in list(self._alone.items()):
+            if now >= due:
                 del self._alone[name]
                 batches.append((self._streams[name],))
         return batches

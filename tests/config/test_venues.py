@@ -92,7 +92,7 @@ def test_an_undeclared_venue_is_unknown(said):
 
 
 def test_a_definition_that_is_not_there_is_said_with_the_line_that_names_it(said):
-    problem = said("acme: {definition: acme.yaml}")[0]
+    (problem,) = said("acme: {definition: acme.yaml}")
     assert problem.startswith("monitor.yaml:2: venues.acme.definition: acme.yaml")
 
 
@@ -108,8 +108,8 @@ def test_a_preset_is_a_venue_like_any_other(tmp_path, request):
 
 def test_a_definition_under_another_name_is_refused(said, request):
     preset = request.config.rootpath / "config" / "venues" / "gate.yaml"
-    problems = said(f"acme: {{definition: {preset}}}")
-    assert any("describes the venue gate: expected that name, got acme" in problem for problem in problems)
+    (problem,) = said(f"acme: {{definition: {preset}}}")
+    assert "describes the venue gate: expected that name, got acme" in problem
 
 
 def test_a_definition_for_a_venue_of_the_program_is_refused(said, request):

@@ -58,6 +58,16 @@ def test_a_refused_stream_is_asked_for_again_after_a_minute_and_alone(asked):
     assert asked.to_retry(61.0) == []
 
 
+def test_a_stream_that_is_refused_again_and_again_is_asked_for_less_and_less(asked):
+    now, waits = 1.0, []
+    for _ in range(8):
+        asked.refused(("mark.C",), now)
+        wait = next(seconds for seconds in range(1, 5000) if asked.to_retry(now + seconds))
+        waits.append(wait)
+        now += wait
+    assert waits == [60, 120, 240, 480, 960, 1800, 1800, 1800]
+
+
 def test_what_the_engine_is_told_names_symbol_and_field(asked):
     (stream,) = asked.refused(("mark.C",), 1.0)
     assert list(asked.told("demo", stream, "no such symbol")) == [
