@@ -63,6 +63,8 @@ class SymbolView(msgspec.Struct, frozen=True, gc=False):
     status: str
     liquidated_contracts: dict[str, float]
     liquidated_notional: dict[str, float]
+    proxied: bool = False
+    """It is watched by another contract's mark: nothing is heard of this one itself."""
     contract: ContractTerms | None = None
     bid_price: float | None = None
     ask_price: float | None = None

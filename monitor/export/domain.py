@@ -128,7 +128,7 @@ def _liquidated(name: str, attribute: str, text: str) -> Family[SymbolView]:
 
     def sum_of(side: str) -> Callable[[SymbolView], float | None]:
         sums: Callable[[SymbolView], Mapping[str, float]] = attrgetter(attribute)
-        return lambda view: sums(view).get(side)
+        return lambda view: None if view.proxied else sums(view).get(side, 0.0)
 
     columns = tuple(Column(sum_of(side), labels) for side, labels in zip(SIDES, _SIDES, strict=True))
     return Family(f"perp_{name}_total", "counter", text, columns)
