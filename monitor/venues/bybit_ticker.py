@@ -14,7 +14,7 @@ from monitor.core import events as ev
 from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
-from monitor.venues.wire import FIRST_MS, LAST_MS, Milliseconds, Price, Quantity, Rate, Raw, number
+from monitor.venues.wire import FIRST_MS, LAST_MS, Milliseconds, Price, Quantity, Rate, number, scalar
 
 NAME = "bybit"
 
@@ -98,16 +98,3 @@ def name_in(row: dict[str, Any], key: str) -> str:
     if not isinstance(found, str) or not found:
         raise WireError(f"field {key} has no usable value", reason=f"bad_{key}")
     return found
-
-
-def scalar(value: object) -> Raw:
-    """Return a value as text or number; what is neither becomes a text that no number is written as."""
-    return value if value is None or isinstance(value, str | float | int) else "?"
-
-
-def time_in(value: object) -> float:
-    """Return epoch seconds of a time in ms, a number or a text; raises ``WireError`` for anything else."""
-    found = number(scalar(value), FIRST_MS - 1, LAST_MS)
-    if found is None:
-        raise WireError(f"{str(value)[:40]!r} is not a time in ms", reason="bad_time")
-    return found / 1000

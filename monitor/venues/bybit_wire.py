@@ -16,8 +16,8 @@ from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues.base import DEPTH_LEVELS
-from monitor.venues.bybit_ticker import NAME, Ticker, name_in, on_ticker, on_ticker_carefully, scalar, time_in
-from monitor.venues.wire import Milliseconds, Price, Quantity, levels, number, parsed
+from monitor.venues.bybit_ticker import NAME, Ticker, name_in, on_ticker, on_ticker_carefully
+from monitor.venues.wire import Milliseconds, Price, Quantity, levels, number, parsed, scalar, time_in
 
 DEPTH_TOPIC = f"orderbook.{DEPTH_LEVELS}"
 

@@ -104,11 +104,6 @@ _trades = msgspec.json.Decoder(list[_Trade]).decode
 _book = msgspec.json.Decoder(_Book).decode
 
 
-def _scalar(value: Any) -> wire.Raw:
-    """Return a value that may be a number, and for lists and the like something that certainly is none."""
-    return value if value is None or isinstance(value, str | int | float) else "no number"
-
-
 # --- channels to events ------------------------------------------------------------------------------------
 
 
@@ -138,18 +133,18 @@ def _on_ticker_slowly(contracts: Contracts, data: msgspec.Raw) -> list[Event]:
     symbol, time, row = head.instrument_name, seconds(head.timestamp), parsed(data)
     out: list[Event] = []
     for kind in (ev.MarkPrice, ev.IndexPrice, ev.LastPrice):
-        wire.price(kind, NAME, symbol, _scalar(row.get(wire.PRICE_CHANNELS[kind])), time, out)
+        wire.price(kind, NAME, symbol, wire.scalar(row.get(wire.PRICE_CHANNELS[kind])), time, out)
     size = contracts.size(symbol)
     if size is None:
         out.append(ev.Rejected(NAME, "ticker", "no_contract_size", symbol))
     else:
         _quote(row, symbol, size, time, out)
-        interest = _scalar(row.get("open_interest"))
+        interest = wire.scalar(row.get("open_interest"))
         if (amount := number(interest, -1e-300, LIMIT)) is not None:
             out.append(ev.OpenInterest(NAME, symbol, amount / size, time))
         elif interest is not None and interest != "":
             out.append(ev.Rejected(NAME, "open_interest", "bad_quantity", symbol))
-    funding = _scalar(row.get("current_funding"))  # dated futures have none
+    funding = wire.scalar(row.get("current_funding"))  # dated futures have none
     if (rate := number(funding, -1.0, 1.0)) is not None:
         out.append(ev.FundingRate(NAME, symbol, rate, time, time))
     elif funding is not None and funding != "":
@@ -163,10 +158,10 @@ def _quote(row: dict[str, Any], symbol: str, size: float, time: float, out: list
     """Append the best quotes; a price of 0 means that there is none."""
     found: list[float] = []
     for side in ("bid", "ask"):
-        price = _scalar(row.get(f"best_{side}_price"))
+        price = wire.scalar(row.get(f"best_{side}_price"))
         if price is None or number(price, -1e-300, 1e-300) is not None:
             continue
-        amount = number(_scalar(row.get(f"best_{side}_amount")), -1e-300, LIMIT)
+        amount = number(wire.scalar(row.get(f"best_{side}_amount")), -1e-300, LIMIT)
         value = number(price, 0.0, LIMIT)
         if value is None or amount is None:
             reason = "bad_price" if value is None else "bad_quantity"
@@ -203,11 +198,11 @@ def _trades_slowly(raws: Sequence[msgspec.Raw], out: list[Event]) -> list[_Trade
             out.append(ev.Rejected(NAME, "trades", error.reason))
             continue
         row, symbol = parsed(raw), head.instrument_name
-        price = number(_scalar(row.get("price")), 0.0, LIMIT)
+        price = number(wire.scalar(row.get("price")), 0.0, LIMIT)
         if price is None:
             out.append(ev.Rejected(NAME, "trades", "bad_price", symbol))
             continue
-        amount = number(_scalar(row.get("amount")), 0.0, LIMIT)
+        amount = number(wire.scalar(row.get("amount")), 0.0, LIMIT)
         direction, forced = row.get("direction"), row.get("liquidation")
         side = direction if isinstance(direction, str) else ""
         flag = forced if forced is None or isinstance(forced, str) else "no word"

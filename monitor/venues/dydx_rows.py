@@ -8,7 +8,7 @@ from monitor.core import events as ev
 from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
-from monitor.venues.wire import Raw, iso_seconds, next_full_hour, number
+from monitor.venues.wire import iso_seconds, next_full_hour, number, scalar
 
 NAME = "dydx"
 MARKETS, TRADES, BOOK = "v4_markets", "v4_trades", "v4_orderbook"
@@ -24,11 +24,6 @@ FORCED = ("LIQUIDATED", DELEVERAGED)
 """Types of trades that close a position by force; all others, known or not, are trades."""
 
 _NOT_NEGATIVE = -1e-300
-
-
-def plain(raw: object) -> Raw:
-    """Return a value as it may stand for a number; what cannot be one becomes a text that is none."""
-    return raw if raw is None or isinstance(raw, str | int | float) else "no number"
 
 
 # --- markets: the oracle price, funding, open interest, status, margin fractions ----------------------------
@@ -57,7 +52,7 @@ def _oracle_price(symbol: str, raw: object, time: float, out: list[Event]) -> No
     """Append the oracle price, which is mark and index in one; what is absent is no news."""
     if raw is None or raw == "":
         return
-    value = number(plain(raw), 0.0, LIMIT)
+    value = number(scalar(raw), 0.0, LIMIT)
     if value is None:
         out.append(ev.Rejected(NAME, "mark_price", "bad_price", symbol))
     else:
@@ -91,7 +86,7 @@ def _value(
 ) -> float | None:
     """Return a number of *row* between the bounds; a wrong one is rejected, an absent one is no news."""
     raw = row.get(field)
-    value = number(plain(raw), low, high)
+    value = number(raw, low, high)
     if value is None and raw is not None and raw != "":
         out.append(ev.Rejected(NAME, *wrong, symbol))
     return value
@@ -111,7 +106,7 @@ def _fractions(symbol: str, row: dict[str, Any], time: float, out: list[Event]) 
 
 def last_price(symbol: str, trade: dict[str, Any], out: list[Event]) -> None:
     """Append the price of a trade."""
-    price = number(plain(trade.get("price")), 0.0, LIMIT)
+    price = number(trade.get("price"), 0.0, LIMIT)
     if price is None:
         out.append(ev.Rejected(NAME, "last_price", "bad_price", symbol))
     elif (time := _time(trade.get("createdAt"), TRADES, symbol, out)) is not None:
@@ -120,7 +115,7 @@ def last_price(symbol: str, trade: dict[str, Any], out: list[Event]) -> None:
 
 def liquidation(symbol: str, trade: dict[str, Any], out: list[Event]) -> None:
     """Append a forced close. ``side`` is the taker's, who is the victim: it sells what was long."""
-    price, contracts = number(plain(trade.get("price")), 0.0, LIMIT), number(plain(trade.get("size")), 0.0, LIMIT)
+    price, contracts = number(trade.get("price"), 0.0, LIMIT), number(trade.get("size"), 0.0, LIMIT)
     taker = trade.get("side")
     side = {"SELL": "long", "BUY": "short"}.get(taker) if isinstance(taker, str) else None
     wrong = "bad_side" if side is None else "bad_quantity" if contracts is None else "bad_price"

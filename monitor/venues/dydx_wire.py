@@ -26,7 +26,6 @@ from monitor.venues.dydx_rows import (
     last_price,
     liquidation,
     market_facts,
-    plain,
 )
 from monitor.venues.wire import Price, Quantity, iso_seconds, levels, parsed
 
@@ -235,7 +234,7 @@ def _side(raw: object, symbol: str, out: list[Event]) -> _Levels:
     found: list[tuple[float, float]] = []
     for row in raw:
         cells = [row.get("price"), row.get("size")] if isinstance(row, dict) else row
-        level = levels([[plain(cell) for cell in cells]]) if isinstance(cells, list) else None
+        level = levels([cells]) if isinstance(cells, list) else None
         if level is None:
             out.append(ev.Rejected(NAME, BOOK, "bad_level", symbol))
         else:

@@ -19,8 +19,8 @@ from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues import wire
 from monitor.venues.base import Poll
-from monitor.venues.kraken_ticker import NAME, on_ticker_carefully, scalar
-from monitor.venues.wire import Price, Quantity, common_coin, iso_seconds, next_full_hour, number, parsed, read
+from monitor.venues.kraken_ticker import NAME, on_ticker_carefully
+from monitor.venues.wire import Price, Quantity, common_coin, iso_seconds, next_full_hour, number, parsed, read, scalar
 
 PATH = "/derivatives/api/v3"
 ANY_CONTRACT = "PF_XBTUSD"

@@ -12,9 +12,8 @@ import msgspec
 
 from monitor.core import events as ev
 from monitor.core.events import Event
-from monitor.errors import WireError
 from monitor.numbers import LIMIT
-from monitor.venues.wire import FIRST_MS, LAST_MS, Milliseconds, Price, Quantity, Rate, Raw, number
+from monitor.venues.wire import FIRST_MS, LAST_MS, Milliseconds, Price, Quantity, Rate, Raw, number, scalar
 
 NAME = "kraken-futures"
 
@@ -38,19 +37,6 @@ class Ticker(msgspec.Struct, gc=False, tag_field="feed", tag="ticker"):
     openInterest: Quantity | None = None  # noqa: N815
     suspended: bool | None = None
     post_only: bool | None = None
-
-
-def scalar(value: object) -> Raw:
-    """Return a value as text or number; what is neither becomes a text that no number is written as."""
-    return value if value is None or isinstance(value, str | float | int) else "?"
-
-
-def time_in(value: object) -> float:
-    """Return epoch seconds of a time in ms; raises ``WireError`` for anything else."""
-    found = number(scalar(value), FIRST_MS - 1, LAST_MS)
-    if found is None:
-        raise WireError(f"{str(value)[:40]!r} is not a time in ms", reason="bad_time")
-    return found / 1000
 
 
 def _nothing_at_zero(value: Raw) -> Raw:

@@ -16,8 +16,8 @@ from monitor.core.events import Event
 from monitor.errors import WireError
 from monitor.numbers import LIMIT
 from monitor.venues import wire
-from monitor.venues.kraken_ticker import NAME, Product, Ticker, on_ticker, on_ticker_carefully, scalar, time_in
-from monitor.venues.wire import Milliseconds, Price, Quantity, number, parsed
+from monitor.venues.kraken_ticker import NAME, Product, Ticker, on_ticker, on_ticker_carefully
+from monitor.venues.wire import Milliseconds, Price, Quantity, number, parsed, scalar, time_in
 
 SIDES = {"sell": "long", "buy": "short"}
 """The taker's side, which is the liquidation order's -> the side of the position that it closes."""

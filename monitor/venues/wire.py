@@ -82,6 +82,23 @@ def number(raw: Raw, low: float, high: float) -> float | None:
     return value if low < value < high else None
 
 
+def scalar(value: object) -> Raw:
+    """Return a value as it may stand for a number; what is neither text nor number becomes a text that is no number.
+
+    >>> scalar("1.5"), scalar(None), scalar([1])
+    ('1.5', None, '?')
+    """
+    return value if value is None or isinstance(value, str | float | int) else "?"
+
+
+def time_in(value: object) -> float:
+    """Return epoch seconds of a time in ms, a number or a text; raises ``WireError`` for anything else."""
+    found = number(scalar(value), FIRST_MS - 1, LAST_MS)
+    if found is None:
+        raise WireError(f"{str(value)[:40]!r} is not a time in ms", reason="bad_time")
+    return found / 1000
+
+
 def price(
     kind: type[MarkPrice | IndexPrice | LastPrice], venue: str, symbol: str, raw: Raw, time: float, out: list[Event]
 ) -> None:
