@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 
 import msgspec
 
+from monitor.assemble import start_problems
 from monitor.config.settings import AccountFile, VenueSettings
 from monitor.engine.engine import Engine
 from monitor.engine.views import SymbolView
+from monitor.errors import ConfigError
 from monitor.feed.feed import VenueFeed, resources
 from monitor.feed.settings import FeedSettings
 from monitor.feed.stats import FeedStats
@@ -37,7 +40,10 @@ def fed(book: AccountFile) -> dict[Contract, Contract]:
 
 
 async def look(book: AccountFile) -> dict[Contract, SymbolView]:
-    """Return what is known of each contract of the file; one whose venue cannot be reached has no mark."""
+    """Return what is known of each contract of the file; one whose venue cannot be reached has no mark.
+
+    Raises ``ConfigError`` for what the daemon would not start with: unknown contracts, other units.
+    """
     contracts = fed(book)
     own = {name: said.own for name, said in book.venues.items() if said.own is not None}
     venues: Mapping[str, Venue] = {**VENUES, **own}
@@ -49,6 +55,8 @@ async def look(book: AccountFile) -> dict[Contract, SymbolView]:
     engine = Engine((), intervals, boot(), symbols=symbols)
     feeds = [_feed(engine, venues[name], names, book.venues.get(name)) for name, names in symbols.items()]
     await asyncio.gather(*(feed.bootstrap(BOOTSTRAP_SECONDS) for feed in feeds))
+    if problems := start_problems(book, engine.symbol_views(boot()), ()):
+        raise ConfigError(problems)
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(feed.run(), name=f"feed {feed.venue.name}") for feed in feeds]
         deadline = boot() + PATIENCE_SECONDS
@@ -57,6 +65,11 @@ async def look(book: AccountFile) -> dict[Contract, SymbolView]:
         for task in running:
             task.cancel()
     seen = {(view.venue, view.symbol): view for view in engine.symbol_views(boot())}
+    if problems := start_problems(book, seen.values(), ()):
+        raise ConfigError(problems)  # of a venue whose REST answered late
+    for (venue, symbol), view in seen.items():
+        if view.mark_price is None:
+            print(f"warning: {venue}: no mark of {symbol} came within {PATIENCE_SECONDS:g} s", file=sys.stderr)
     return {
         contract: seen[source] if source == contract else msgspec.structs.replace(seen[source], table=None)
         for contract, source in contracts.items()

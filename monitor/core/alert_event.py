@@ -17,6 +17,8 @@ class KnownContract(msgspec.Struct, frozen=True):
     max_leverages: tuple[float, ...] = ()
     delivery_time: float | None = None
     funding_interval: float | None = None
+    wrong_units: str = ""
+    """Which of its units the operator's figures were told not to be in."""
 
 
 class StoredState(msgspec.Struct, frozen=True):

@@ -58,6 +58,8 @@ class ContractNews:
         self._work = work
         self._sharing = sharing
         self._requalify = requalify
+        self._told_wrong: dict[SymbolFacts, str] = {}
+        """What an earlier run told of wrong units, until the venue has been heard."""
         self.unsaved: dict[SymbolFacts, None] = {}
         """Contracts of which something was said that must survive a restart."""
         self._said: dict[tuple[SymbolFacts, str, object], float] = {}
@@ -77,6 +79,7 @@ class ContractNews:
             () if table is None else table.max_leverages,
             facts.delivery_time,
             facts.funding_interval,
+            facts.wrong_units or self._told_wrong.get(facts, ""),
         )
         return StoredState(subject_of(facts), contract=known, fingerprint=self._otherwise(facts))
 
@@ -86,9 +89,12 @@ class ContractNews:
         if known is None:
             return
         facts.delivery_time, facts.funding_interval = known.delivery_time, known.funding_interval
+        if known.wrong_units:
+            self._told_wrong[facts] = known.wrong_units  # told, that is: the file may be right by now
         tiers = tuple(Tier(*row) for row in known.tiers)
         if tiers and ladder_problem(tiers) is None and stored.fingerprint == self._otherwise(facts):
-            facts.table = TierTable(tiers, "announced by the venue before the restart", "", None, known.max_leverages)
+            table = TierTable(tiers, "announced by the venue before the restart", "", None, known.max_leverages)
+            facts.table = self._as_ruled(facts, table)
 
     def _otherwise(self, facts: SymbolFacts) -> str:
         """Return what changes with the ladder that would count if the venue had announced none."""
@@ -99,7 +105,7 @@ class ContractNews:
         return self._venues[venue].symbols.get(symbol)
 
     def _watches(self, facts: SymbolFacts) -> list[Watch]:
-        return self._by_symbol[facts.venue, facts.symbol]
+        return self._by_symbol.get((facts.venue, facts.symbol), [])
 
     # --- terms and status ----------------------------------------------------------------------------------
 
@@ -113,19 +119,22 @@ class ContractNews:
         wrong = self._wrong_units(facts)
         if wrong != facts.wrong_units:
             facts.wrong_units = wrong
-            if wrong:
+            self._note(facts)
+            if wrong and wrong != self._told_wrong.get(facts):
                 ours = next((w.book.contract_size(facts.symbol) for w in self._watches(facts)), None)
                 out += self._announce(facts, wrong, ours, event.contract_size, now, worst=Level.CRITICAL)
             out += self._requalify(facts, now)
+        self._told_wrong.pop(facts, None)
         out += self._ending(facts, event.delivery_time, now, first=first)
         return [*out, *self._take_status(facts, event.status, now, watchable=event.watchable)]
 
     def _ending(self, facts: SymbolFacts, time: float | None, now: float, *, first: bool) -> Sequence[AlertEvent]:
         """Take when a contract ends. A date that is new is announced; at first sight only one that is near."""
         before, facts.delivery_time = facts.delivery_time, time
+        if time != before:
+            self._note(facts)
         if time is None or time == before:
             return NOTHING
-        self._note(facts)
         if before is None and first and time - now - facts.clock.offset > NEAR_SECONDS:
             return NOTHING  # a dated contract, as it always was
         return self._announce(facts, "delisting", before, time, now)
@@ -229,6 +238,8 @@ class ContractNews:
             return NOTHING
         table = self._as_ruled(facts, TierTable(tiers, "announced by the venue", max_leverages=event.max_leverages))
         if facts.table is not None and facts.table.tiers == table.tiers:
+            if facts.table.max_leverages != table.max_leverages:
+                self._note(facts)
             facts.table = table  # nothing new, but it is known again where it is from
             return NOTHING
         watches = dict.fromkeys(self._watches(facts))
@@ -244,6 +255,8 @@ class ContractNews:
             book.forget()
         self._sharing.forget(facts)
         out = self._resolved(list(watches), now)
+        if not any(alert.kind == "position.terms_changed" for alert in out):
+            return out
         told = self._news(facts, "tiers", table.tiers, now)
         return out if told else [alert for alert in out if alert.kind != "position.terms_changed"]
 

@@ -30,6 +30,9 @@ log = structlog.get_logger()
 OFTEN_SECONDS = 60.0
 """What is read at least this often confirms prices."""
 
+LONGEST_WAIT_SECONDS = 600.0
+"""What is read seldom gains on late prices from here on: it is put off, never starved."""
+
 MOST_URGENT = 1.5
 """What is read seldom, or fails, is never more urgent than a price that is so many of its intervals late."""
 
@@ -118,7 +121,7 @@ class Poller:
             late, interval = now - due[index], polls[index].interval_seconds
             often = interval <= OFTEN_SECONDS and index not in self._failing
             times = late / min(interval, OFTEN_SECONDS)
-            return times if often else min(times, MOST_URGENT), late
+            return times if often else max(min(times, MOST_URGENT), late / LONGEST_WAIT_SECONDS), late
 
         return max(waiting, key=urgency)
 

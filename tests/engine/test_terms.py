@@ -499,3 +499,28 @@ def test_an_end_that_was_told_before_a_restart_is_not_told_again(market):
 def test_no_line_is_shown_of_a_contract_in_other_units(market):
     market.hear(contract(10.0), 2.0)
     assert (market.view(2.1).liquidation_price, market.view(2.1).bankruptcy_price) == (None, None)
+
+
+def test_wrong_units_that_were_told_before_a_restart_are_not_told_again(market):
+    market.hear(contract(10.0), 2.0)
+    again = restarted(market)
+    assert again.hear(contract(10.0), 1.0) == []
+    again.mark(1.5)
+    assert again.view(1.6).quality is not Quality.LIVE
+    assert restarted(again).hear(contract(10.0), 1.0) == []
+
+
+def test_wrong_units_are_told_again_once_they_were_right(market):
+    market.hear(contract(10.0), 2.0)
+    again = restarted(market)
+    again.hear(contract(1.0), 1.0)
+    assert [alert.reason for alert in again.hear(contract(10.0), 2.0)] == ["contract_size"]
+
+
+def test_a_ladder_that_comes_back_is_told_like_the_one_that_it_replaces(market):
+    safe, harsh = ((0.0, 0.004, 0.0),), ((0.0, 0.05, 0.0),)
+    assert market.hear(ev.TierTableChanged("demo", "BTCUSDT", safe, EPOCH), 2.0) == []
+    for now, rows in ((3.0, harsh), (4.0, safe)):
+        market.hear(ev.TierTableChanged("demo", "BTCUSDT", rows, EPOCH), now)
+    told = [alert for alert in market.said if alert.kind == "position.terms_changed"]
+    assert [round(alert.after) for alert in told] == [52_381, 54_781]

@@ -198,6 +198,12 @@ async def test_hundreds_of_hourly_resources_do_not_make_a_price_stale(make_polle
     assert price < 15.0
 
 
+async def test_many_slow_prices_put_hourly_resources_off_but_do_not_starve_them(make_poller, tiny):
+    feed = make_poller(*[tiny.poll("fund", interval=5.0)] * 10, tiny.poll("terms", interval=3_600.0))
+    *_, terms = longest_waits(feed, [1.5] * 11, 30_000.0)
+    assert terms < 3.0 * 3_600.0
+
+
 # --- what is asked for besides ---------------------------------------------------------------------------------------
 
 

@@ -55,3 +55,15 @@ async def test_every_venue_is_live_in_one_daemon_and_explain_agrees_with_it(ever
         ours = metrics.value("perp_position_liquidation_price", position=name)
         assert explained[name]["liquidation_price"] == pytest.approx(ours, rel=1e-9), name
         assert explained[name]["mark_price"] is not None
+
+
+async def test_explain_live_refuses_what_the_daemon_would_not_start_with(everywhere, tmp_path):
+    config, _ = everywhere
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(config.read_text().replace("contract_size: 0.01", "contract_size: 0.1"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "monitor", "explain", str(wrong), "--live", stderr=asyncio.subprocess.PIPE
+    )
+    _, err = await process.communicate()
+    assert process.returncode == 2
+    assert b"okx says that a contract of BTC-USDT-SWAP is 0.01 BTC" in err
