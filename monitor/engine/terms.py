@@ -157,7 +157,7 @@ class ContractNews:
         facts = self._facts(event.venue, event.symbol)
         if facts is None:
             return NOTHING
-        if facts.contract is not None and event.status != "not listed":
+        if facts.contract is not None and event.status not in {facts.status, "not listed"}:
             self._venues[event.venue].jumps += 1  # there is news: the whole terms are read again
         return self._take_status(facts, event.status, now, watchable=event.watchable)
 

@@ -121,10 +121,13 @@ class Line:
 
     async def _read(self) -> None:
         receive, take, trace, intake = self._websocket.recv, self._intake.take, self._trace, self._intake
-        number_of = self._venue.frame_number
+        number_of, mute = self._venue.frame_number, True
         try:
             while True:
                 frame = await receive(decode=False)
+                if mute:  # whatever it says first, the venue has spoken
+                    mute = False
+                    self._spoken_to.set()
                 if number_of is not None and self._missed(number_of(frame)):
                     self.cut(FeedDropped("a frame is missing", reason="sequence_gap"))
                     return  # what waits in the socket builds on what was lost
@@ -146,7 +149,6 @@ class Line:
 
     async def _hear(self, frame: bytes) -> None:
         """Take a frame without facts: answer a ping at once, note a refusal, leave before the venue does."""
-        self._spoken_to.set()
         word = self._venue.hear(frame)
         if word is None:
             return
@@ -169,9 +171,9 @@ class Line:
         """Subscribe, then look after the streams. Ends quietly when the connection does: the reader knows why."""
         with contextlib.suppress(ConnectionClosed):
             try:
-                if self._venue.welcomes:
-                    async with asyncio.timeout(self._settings.open_timeout_seconds):
-                        await self._spoken_to.wait()
+                if self._venue.welcomes and not await self._was_welcomed():
+                    self.cut(FeedStale("the venue did not speak first, as it does"))
+                    return
                 for text in self._venue.greeting:
                     await self._say_text(text)
                 self.asking = True
@@ -183,6 +185,12 @@ class Line:
                     self._silent = ()
             except TimeoutError:
                 self.cut(FeedStale("the venue takes no more bytes"))
+
+    async def _was_welcomed(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.open_timeout_seconds):
+                await self._spoken_to.wait()
+        return self._spoken_to.is_set()
 
     async def _keep_alive(self) -> None:
         """Say what the venue wants to hear every so often, whether or not data flow."""

@@ -524,3 +524,13 @@ def test_a_ladder_that_comes_back_is_told_like_the_one_that_it_replaces(market):
         market.hear(ev.TierTableChanged("demo", "BTCUSDT", rows, EPOCH), now)
     told = [alert for alert in market.said if alert.kind == "position.terms_changed"]
     assert [round(alert.after) for alert in told] == [52_381, 54_781]
+
+
+def test_only_a_status_that_is_news_has_the_terms_read_again(market):
+    market.hear(contract(), 2.0)
+    same, other = (ev.ContractStatus("demo", "BTCUSDT", word, True, EPOCH) for word in ("TRADING", "POST_ONLY"))
+    for second in range(3, 9):
+        market.hear(same, float(second))
+    assert market.engine.jumps("demo") == 0
+    market.hear(other, 9.0)
+    assert market.engine.jumps("demo") == 1

@@ -85,6 +85,15 @@ async def test_where_the_venue_speaks_first_nothing_is_asked_before(spoken, runn
     assert asked_before_the_welcome == []
 
 
+async def test_a_first_frame_with_facts_in_it_is_a_welcome_too(spoken, running, until, server, engine):
+    async def speak(peer):
+        await peer.send({"mark": [["BTC", 100.0, 1.0]]})
+
+    server.on_open = speak
+    async with running(spoken(welcomes=True)):
+        await until(lambda: said(server, "subscribe"))
+
+
 async def test_a_venue_that_never_welcomes_is_left_and_tried_again(spoken, running, until, server):
     async with running(spoken(welcomes=True)):
         await until(lambda: len(server.peers) >= 3)

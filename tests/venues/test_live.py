@@ -176,6 +176,8 @@ async def test_every_fact_that_the_venue_promises_arrives_for_every_contract(nam
     for fact in promised & kinds.keys():
         for symbol in venue.symbols:
             await venue.until(lambda f=fact, s=symbol: venue.seen.of(kinds[f], s), f"{fact} of {symbol}")
+    if "insurance fund" in promised:
+        await venue.until(lambda: venue.seen.of(ev.InsuranceFund), "the balance of a fund")
     assert not venue.seen.of(ev.SubscriptionRefused)
     assert not venue.feed.stats.rejected.get(("malformed",), 0)
 
